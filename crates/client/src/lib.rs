@@ -1,0 +1,1 @@
+//! A chat-room user agent without sockets, threads or a clock

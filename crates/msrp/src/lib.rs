@@ -1,0 +1,1 @@
+//! MSRP without sockets, threads or a clock

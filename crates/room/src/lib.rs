@@ -1,0 +1,1 @@
+//! A chat room: roster, nicknames, policy and routing, free of any protocol

@@ -1,0 +1,1 @@
+//! Simulated time, network and people for the tests of this workspace

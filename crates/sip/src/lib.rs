@@ -1,0 +1,1 @@
+//! A SIP user agent core without sockets, threads or a clock
