@@ -1,1 +1,31 @@
-//! A SIP user agent core without sockets, threads or a clock
+//! A SIP user agent core without sockets, threads or a clock.
+//!
+//! [`Endpoint`] is both sides of a user agent (RFC 3261): it takes octets and the time, and gives octets, timers and
+//! [`Event`]s. Messages, framing, transactions (RFC 3261 §17, RFC 6026), dialogs with their INVITE usage (§12–15), digest
+//! authentication (RFC 7616, RFC 8760).
+//!
+//! Deliberately not here: sockets, DNS (the user names an address), SDP, forking proxies, registrars, RFC 2543's
+//! transaction matching beyond what absorbs its retransmissions.
+
+pub mod auth;
+mod dialog;
+mod endpoint;
+mod framing;
+mod message;
+mod parse;
+mod slots;
+mod timer;
+mod token;
+mod transaction;
+mod transport;
+pub mod typed;
+mod usage;
+
+pub use endpoint::{
+    Answer, Cause, ClientId, Config, DialogId, Endpoint, Event, Failure, Input, Limits, Outgoing, Output, Refused,
+    TimerValues, TransactionId, Within,
+};
+pub use message::{Body, Headers, Message, Method, Request, Response, Row, reason_phrase};
+pub use parse::{Malformed, parse};
+pub use slots::Id;
+pub use transport::{ConnectionId, Destination, Hop, Source, Transport};

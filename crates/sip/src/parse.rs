@@ -1,0 +1,302 @@
+//! Octets to messages (RFC 3261 §7): strict, so that no two readers can read the same octets differently.
+
+use crate::message::{Headers, Message, Method, Request, Response};
+use crate::typed::{self, CSeq, NameAddr, Uri, Via};
+
+/// The most Via values a message may have.
+const MAX_VIA: usize = 70;
+/// The most header field rows a message may have.
+const MAX_ROWS: usize = 512;
+
+/// Octets that are no sound message.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}")]
+pub struct Malformed {
+    /// The status code that tells a peer so: 400, 413, 505, 513.
+    pub code: u16,
+    /// What is wrong, in words fit for a reason phrase.
+    pub reason: &'static str,
+    /// What could be read of a request, for the answer; `None` for a response, or where nothing was like a request.
+    pub request: Option<Box<Request>>,
+}
+
+/// What is wrong with a message: the status code and the reason phrase for it.
+pub(crate) type Fault = (u16, &'static str);
+
+/// Reads one whole message, as a datagram or a WebSocket message carries it. Octets beyond Content-Length are
+/// discarded, and without Content-Length the body reaches to the end (RFC 3261 §18.3). Empty lines before the start line
+/// are skipped.
+///
+/// # Errors
+/// [`Malformed`] when the grammar or a rule about mandatory header fields is broken.
+pub fn parse(octets: &[u8]) -> Result<Message, Malformed> {
+    let octets = skip_empty_lines(octets);
+    let (head, rest) = match memchr::memmem::find(octets, b"\r\n\r\n") {
+        Some(at) => (&octets[..at], &octets[at + 4..]),
+        None => (octets, &[][..]),
+    };
+    let mut head = Head::read(head);
+    if memchr::memmem::find(octets, b"\r\n\r\n").is_none() {
+        head.fault((400, "Head Without End"));
+    }
+    let body = match head.content_length() {
+        Ok(Some(length)) => rest.get(..length).unwrap_or_else(|| {
+            head.fault((400, "Body Shorter Than Content-Length"));
+            &[]
+        }),
+        Ok(None) => rest,
+        Err(fault) => {
+            head.fault(fault);
+            &[]
+        }
+    };
+    head.into_message(body.to_vec())
+}
+
+/// The octets without the empty lines at their start.
+pub(crate) fn skip_empty_lines(mut octets: &[u8]) -> &[u8] {
+    while let Some(rest) = octets.strip_prefix(b"\r\n") {
+        octets = rest;
+    }
+    octets
+}
+
+/// A head: everything before the empty line, and the first fault met in it.
+pub(crate) struct Head {
+    start: Start,
+    headers: Headers,
+    fault: Option<Fault>,
+}
+
+enum Start {
+    Request { method: Method, uri: String },
+    Response { code: u16, reason: String },
+    Unreadable,
+}
+
+impl Head {
+    /// Reads a head, without the empty line that ends it. Never fails: what is wrong is kept as the fault.
+    pub(crate) fn read(octets: &[u8]) -> Self {
+        let mut head = Self { start: Start::Unreadable, headers: Headers::default(), fault: None };
+        let mut rest = octets;
+        let mut first = true;
+        while !rest.is_empty() {
+            let end = memchr::memmem::find(rest, b"\r\n").unwrap_or(rest.len());
+            let line = &rest[..end];
+            rest = rest.get(end + 2..).unwrap_or_default();
+            if first {
+                head.start_line(line);
+                first = false;
+            } else if !head.row(line) {
+                break;
+            }
+        }
+        head
+    }
+
+    pub(crate) fn fault(&mut self, fault: Fault) {
+        self.fault.get_or_insert(fault);
+    }
+
+    /// The Content-Length, if there is one.
+    ///
+    /// # Errors
+    /// When it stands there twice or is no number.
+    pub(crate) fn content_length(&self) -> Result<Option<usize>, Fault> {
+        let mut rows = self.headers.all("Content-Length");
+        let Some(value) = rows.next() else { return Ok(None) };
+        if rows.next().is_some() {
+            return Err((400, "Repeated Content-Length"));
+        }
+        let length = typed::digits(value).and_then(|length| usize::try_from(length).ok());
+        length.map(Some).ok_or((400, "Unreadable Content-Length"))
+    }
+
+    /// The message of this head and that body, all rules checked.
+    pub(crate) fn into_message(mut self, body: Vec<u8>) -> Result<Message, Malformed> {
+        let checked = self.check();
+        if let Err(fault) = checked {
+            self.fault(fault);
+        }
+        let Self { start, headers, fault } = self;
+        let request = match start {
+            Start::Request { method, uri } => Request { method, uri, headers, body },
+            Start::Response { code, reason } => {
+                return match fault {
+                    None => Ok(Message::Response(Response { code, reason, headers, body })),
+                    Some((code, reason)) => Err(Malformed { code, reason, request: None }),
+                };
+            }
+            Start::Unreadable => return Err(Malformed { code: 400, reason: "Unreadable Start Line", request: None }),
+        };
+        match fault {
+            None => Ok(Message::Request(request)),
+            Some((code, reason)) => Err(Malformed { code, reason, request: Some(Box::new(request)) }),
+        }
+    }
+
+    fn start_line(&mut self, line: &[u8]) {
+        let Ok(line) = std::str::from_utf8(line) else { return };
+        if line.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("SIP/")) {
+            self.status_line(line);
+        } else {
+            self.request_line(line);
+        }
+    }
+
+    fn status_line(&mut self, line: &str) {
+        let mut parts = line.splitn(3, ' ');
+        let (version, code) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+        let code = (code.len() == 3).then(|| typed::digits(code)).flatten().and_then(|code| u16::try_from(code).ok());
+        if let (true, Some(code @ 100..=699)) = (version.eq_ignore_ascii_case("SIP/2.0"), code) {
+            self.start = Start::Response { code, reason: parts.next().unwrap_or_default().to_owned() };
+        }
+        if !line.bytes().all(is_text) {
+            self.fault((400, "Control Character In Start Line"));
+        }
+    }
+
+    fn request_line(&mut self, line: &str) {
+        let Some((method, rest)) = line.split_once([' ', '\t']) else { return };
+        let Some(method) = Method::new(method) else { return };
+        let (uri, version) = rest.trim().rsplit_once([' ', '\t']).unwrap_or((rest, ""));
+        let exact = line.len() == method.as_str().len() + uri.len() + version.len() + 2;
+        self.start = Start::Request { method, uri: uri.to_owned() };
+        if !line.bytes().all(is_text) {
+            self.fault((400, "Control Character In Start Line"));
+        } else if !is_version(version) || !exact {
+            self.fault((400, "Bad Request Line"));
+        } else if !version.eq_ignore_ascii_case("SIP/2.0") {
+            self.fault((505, "Version Not Supported"));
+        }
+    }
+
+    /// Takes one line; `false` when nothing more should be read.
+    fn row(&mut self, line: &[u8]) -> bool {
+        let line = match std::str::from_utf8(line) {
+            Ok(line) if line.bytes().all(is_text) => line,
+            Ok(_) => {
+                self.fault((400, "Control Character In Header Field"));
+                return true;
+            }
+            Err(_) => {
+                self.fault((400, "Header Field Is Not UTF-8"));
+                return true;
+            }
+        };
+        if line.starts_with([' ', '\t']) {
+            self.folded(line.trim());
+            return true;
+        }
+        match line.split_once(':') {
+            Some((name, value)) if typed::is_token(name.trim_end()) => {
+                self.headers.push_read(name.trim_end(), value.trim().to_owned());
+            }
+            _ => self.fault((400, "Bad Header Field Name")),
+        }
+        let fits = self.headers.rows().len() < MAX_ROWS;
+        if !fits {
+            self.fault((400, "Too Many Header Fields"));
+        }
+        fits
+    }
+
+    fn folded(&mut self, more: &str) {
+        match self.headers.last_value_mut() {
+            Some(value) if value.is_empty() => value.push_str(more),
+            Some(value) if !more.is_empty() => {
+                value.push(' ');
+                value.push_str(more);
+            }
+            Some(_) => {}
+            None => self.fault((400, "Folding Without Header Field")),
+        }
+    }
+
+    fn check(&self) -> Result<(), Fault> {
+        match &self.start {
+            Start::Request { method, uri } => {
+                self.check_mandatory()?;
+                self.check_cseq(Some(method))?;
+                self.check_max_forwards()?;
+                check_request_uri(uri)
+            }
+            Start::Response { .. } => {
+                self.check_mandatory()?;
+                self.check_cseq(None)
+            }
+            Start::Unreadable => Ok(()),
+        }
+    }
+
+    /// RFC 3261 §8.1.1: what every message has. A missing From tag is RFC 2543's and borne with.
+    fn check_mandatory(&self) -> Result<(), Fault> {
+        self.check_via()?;
+        let from = self.single("From", "Missing From", "Repeated From")?;
+        NameAddr::parse(from).map_err(|_| (400, "Unreadable From"))?;
+        let to = self.single("To", "Missing To", "Repeated To")?;
+        NameAddr::parse(to).map_err(|_| (400, "Unreadable To"))?;
+        let call_id = self.single("Call-ID", "Missing Call-ID", "Repeated Call-ID")?;
+        if call_id.is_empty() || call_id.contains([' ', '\t', ',']) {
+            return Err((400, "Unreadable Call-ID"));
+        }
+        if self.headers.count("Content-Type") > 1 {
+            return Err((400, "Repeated Content-Type"));
+        }
+        Ok(())
+    }
+
+    fn check_via(&self) -> Result<(), Fault> {
+        let mut count = 0;
+        for value in self.headers.list("Via") {
+            Via::parse(value).map_err(|_| (400, "Unreadable Via"))?;
+            count += 1;
+            if count > MAX_VIA {
+                return Err((400, "Too Many Via"));
+            }
+        }
+        if count == 0 { Err((400, "Missing Via")) } else { Ok(()) }
+    }
+
+    fn check_cseq(&self, method: Option<&Method>) -> Result<(), Fault> {
+        let value = self.single("CSeq", "Missing CSeq", "Repeated CSeq")?;
+        let cseq = CSeq::parse(value).map_err(|_| (400, "Unreadable CSeq"))?;
+        match method {
+            Some(method) if method.as_str() != cseq.method => Err((400, "CSeq Of Another Method")),
+            _ => Ok(()),
+        }
+    }
+
+    fn check_max_forwards(&self) -> Result<(), Fault> {
+        let mut rows = self.headers.all("Max-Forwards");
+        let Some(value) = rows.next() else { return Ok(()) };
+        match typed::digits(value) {
+            Some(0..=255) if rows.next().is_none() => Ok(()),
+            _ => Err((400, "Unreadable Max-Forwards")),
+        }
+    }
+
+    fn single(&self, name: &str, missing: &'static str, repeated: &'static str) -> Result<&str, Fault> {
+        let mut rows = self.headers.rows().filter(|row| row.is(name));
+        let row = rows.next().ok_or((400, missing))?;
+        if rows.next().is_some() { Err((400, repeated)) } else { Ok(row.value()) }
+    }
+}
+
+/// A URI of a scheme that is not known here may look like anything: the answer to it is 416, not 400.
+fn check_request_uri(uri: &str) -> Result<(), Fault> {
+    let parsed = Uri::parse(uri).map_err(|_| (400, "Unreadable Request-URI"))?;
+    if parsed.has_headers() { Err((400, "Header Fields In Request-URI")) } else { Ok(()) }
+}
+
+/// No control characters but the tab.
+fn is_text(octet: u8) -> bool {
+    octet == b'\t' || !octet.is_ascii_control()
+}
+
+fn is_version(text: &str) -> bool {
+    let number = text.get(..4).filter(|name| name.eq_ignore_ascii_case("SIP/")).and(text.get(4..));
+    number.and_then(|number| number.split_once('.')).is_some_and(|(major, minor)| {
+        [major, minor].iter().all(|part| !part.is_empty() && part.bytes().all(|octet| octet.is_ascii_digit()))
+    })
+}

@@ -1,0 +1,3 @@
+//! stub
+pub(crate) struct ClientTransaction;
+pub(crate) type ClientTransactionId = crate::slots::Id<ClientTransaction>;

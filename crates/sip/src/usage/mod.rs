@@ -1,0 +1,1 @@
+//! The usages a dialog can have (RFC 5057).
