@@ -1,0 +1,86 @@
+//! What a room is told.
+
+use crate::{Address, MediaTypes, Policy};
+
+/// One session of a participant. Whoever commands the room chooses it and never uses it for another session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SeatId(pub u64);
+
+/// Who takes a seat. Its addresses have been proved to be theirs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Guest {
+    /// The address under which the room knows and lists the user.
+    pub identity: Address,
+    /// Other addresses of the same user (RFC 7701 §5.2): they may stand in From, and private messages to them arrive.
+    /// The first 16 count.
+    pub aliases: Vec<Address>,
+    /// The name for people, if any.
+    pub display_name: Option<String>,
+    /// What the session can do.
+    pub capabilities: Capabilities,
+}
+
+/// What a session declared that it can do (RFC 7701 §8; RFC 4975 §8.6).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Capabilities {
+    /// It takes private messages.
+    pub private_messages: bool,
+    /// It knows the NICKNAME method.
+    pub nickname: bool,
+    /// The media types that it takes inside the wrapper.
+    pub types: MediaTypes,
+}
+
+/// What happens to a room.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command<'a> {
+    /// Somebody wants a seat. Answered by [`Seated`](crate::Effect::Seated) or [`Refused`](crate::Effect::Refused).
+    Join {
+        /// The seat.
+        seat: SeatId,
+        /// Who takes it.
+        guest: Guest,
+    },
+    /// The session's media are there: from now on it is a member, listed and reached.
+    Enter {
+        /// The seat.
+        seat: SeatId,
+    },
+    /// The session declares other capabilities than before.
+    Update {
+        /// The seat.
+        seat: SeatId,
+        /// What it can do now.
+        capabilities: Capabilities,
+    },
+    /// The session is over, by whatever cause.
+    Leave {
+        /// The seat.
+        seat: SeatId,
+    },
+    /// The session wants a nickname (RFC 7701 §7). Answered by [`Nickname`](crate::Effect::Nickname).
+    Nickname {
+        /// The seat.
+        seat: SeatId,
+        /// The nickname as it was asked for; nothing or an empty text gives up the one it has (§7.3).
+        name: Option<&'a str>,
+    },
+    /// The session sends a message (RFC 7701 §6). Answered by [`Deliver`](crate::Effect::Deliver) or
+    /// [`Reject`](crate::Effect::Reject).
+    Post {
+        /// The seat.
+        seat: SeatId,
+        /// What the answer is to carry, so that the message is found again.
+        token: u64,
+        /// The URIs of the wrapper's From headers, as they stand there.
+        from: &'a [&'a str],
+        /// The URIs of the wrapper's To headers, as they stand there.
+        to: &'a [&'a str],
+        /// The type of the wrapped content.
+        content_type: &'a str,
+    },
+    /// The room is deleted: everybody is dismissed and nobody gets in any more.
+    Close,
+    /// The policy changes. Seats and nicknames that the new one would not grant are kept.
+    SetPolicy(Box<Policy>),
+}
