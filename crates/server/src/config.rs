@@ -1,0 +1,314 @@
+//! What the operator may say: the file's keys, their defaults and their limits.
+//!
+//! A key that is unknown, out of range or not carried out yet stops the start; each complaint names its line, the key and what
+//! would be right. Nothing is looked up and nothing is opened here.
+
+mod reader;
+mod rooms;
+mod sections;
+mod users;
+pub(crate) mod value;
+
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use toml::de::DeTable;
+
+pub(crate) use reader::Problem;
+
+/// Everything that `tertulia serve` is told.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Config {
+    /// The domain whose users and rooms these are.
+    pub(crate) domain: String,
+    /// Where the server keeps what it must find again.
+    pub(crate) data_dir: PathBuf,
+    /// Signalling.
+    pub(crate) sip: Service,
+    /// Media.
+    pub(crate) msrp: Service,
+    /// The longest message that a room takes, in octets.
+    pub(crate) max_message: u64,
+    /// Where HTTP is served; may be nowhere.
+    pub(crate) http: Vec<SocketAddr>,
+    /// The operator's certificate chain and its key, PEM files; without them a self-signed pair is made in `data_dir`.
+    pub(crate) tls: Option<CertificateFiles>,
+    /// Who is believed to be who.
+    pub(crate) auth: Auth,
+    /// Who has an account, in the order of the file.
+    pub(crate) users: Vec<User>,
+    /// Who makes a room by calling an unknown URI.
+    pub(crate) create: Create,
+    /// How such a room is.
+    pub(crate) defaults: RoomPolicy,
+    /// The rooms that are always there, in the order of the file.
+    pub(crate) rooms: Vec<Room>,
+}
+
+/// One protocol's listeners and what the world is told about them.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Service {
+    /// At least one.
+    pub(crate) listen: Vec<Listener>,
+    /// Where clients are told to come.
+    pub(crate) advertise: Advertise,
+}
+
+/// A transport as the file writes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Protocol {
+    /// `udp://`
+    Udp,
+    /// `tcp://`
+    Tcp,
+    /// `tls://`
+    Tls,
+    /// `http://`
+    Http,
+    /// `https://`
+    Https,
+}
+
+impl fmt::Display for Protocol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Protocol::Udp => "udp",
+            Protocol::Tcp => "tcp",
+            Protocol::Tls => "tls",
+            Protocol::Http => "http",
+            Protocol::Https => "https",
+        })
+    }
+}
+
+/// Where to listen. Port 0 takes a free one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Listener {
+    pub(crate) protocol: Protocol,
+    pub(crate) address: SocketAddr,
+}
+
+impl fmt::Display for Listener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}://{}", self.protocol, self.address)
+    }
+}
+
+/// Where clients are told to come.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Advertise {
+    /// To the address of each listener itself.
+    Listening,
+    /// To this host, at the port of each listener.
+    Host(String),
+    /// To these places, whatever is listened on (a port mapping stands before the server).
+    Places(Vec<Advertised>),
+}
+
+/// A place that clients are told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Advertised {
+    pub(crate) protocol: Protocol,
+    /// A name or a literal address, an IPv6 one in brackets.
+    pub(crate) host: String,
+    pub(crate) port: u16,
+}
+
+impl Advertise {
+    /// What to tell of these listeners, with the ports that they really got.
+    pub(crate) fn places(&self, bound: &[Listener]) -> Vec<Advertised> {
+        let with_host = |host: Option<&String>| {
+            let place = |listener: &Listener| Advertised {
+                protocol: listener.protocol,
+                host: host.cloned().unwrap_or_else(|| literal(listener.address.ip())),
+                port: listener.address.port(),
+            };
+            bound.iter().map(place).collect()
+        };
+        match self {
+            Advertise::Listening => with_host(None),
+            Advertise::Host(host) => with_host(Some(host)),
+            Advertise::Places(places) => places.clone(),
+        }
+    }
+}
+
+/// An address as the host of a URI.
+pub(crate) fn literal(address: IpAddr) -> String {
+    match address {
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => format!("[{address}]"),
+    }
+}
+
+/// The operator's own certificate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct CertificateFiles {
+    /// The chain, PEM.
+    pub(crate) certificate: PathBuf,
+    /// Its key, PEM.
+    pub(crate) key: PathBuf,
+}
+
+/// Who is believed to be who.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Auth {
+    /// Any From is believed; on loopback only.
+    Open,
+    /// A From is believed with the password of the user (RFC 7616, RFC 8760).
+    Digest {
+        /// Names the passwords that are asked for.
+        realm: String,
+        /// Whether MD5 is offered beside SHA-256.
+        md5: bool,
+    },
+}
+
+/// An account.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct User {
+    /// The user part of the URI, and the digest's user name.
+    pub(crate) name: String,
+    /// `sip:name@domain`.
+    pub(crate) uri: String,
+    /// What proves the user; none in open mode alone.
+    pub(crate) secret: Option<Secret>,
+    /// Other URIs of the same user.
+    pub(crate) aliases: Vec<String>,
+}
+
+impl fmt::Debug for User {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // A secret never gets into a log.
+        f.debug_struct("User").field("uri", &self.uri).field("aliases", &self.aliases).finish_non_exhaustive()
+    }
+}
+
+/// What proves a user.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) enum Secret {
+    /// As the user types it.
+    Password(String),
+    /// The digest's HA1 (RFC 7616 §3.4.2), lower-case hexadecimal.
+    Ha1 {
+        /// 64 digits.
+        sha256: Option<String>,
+        /// 32 digits.
+        md5: Option<String>,
+    },
+}
+
+/// Who makes a room by calling an unknown URI.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Create {
+    /// The users of the domain; in open mode everybody.
+    Users,
+    /// Nobody.
+    Nobody,
+}
+
+/// How a room is (RFC 7701 §4.1).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RoomPolicy {
+    pub(crate) nicknames: bool,
+    pub(crate) private_messages: bool,
+    /// Whether a user may be in it more than once at a time.
+    pub(crate) simultaneous_access: bool,
+    /// Whether media must come over TLS.
+    pub(crate) force_tls: bool,
+    pub(crate) delete_when: DeleteWhen,
+    /// What may stand inside Message/CPIM, RFC 4975 §8.6 patterns in lower case.
+    pub(crate) wrapped_types: Vec<String>,
+    /// How long the next chunk of a message may take.
+    pub(crate) chunk_timer: Duration,
+}
+
+impl Default for RoomPolicy {
+    fn default() -> Self {
+        RoomPolicy {
+            nicknames: true,
+            private_messages: true,
+            simultaneous_access: true,
+            force_tls: false,
+            delete_when: DeleteWhen::Empty,
+            wrapped_types: vec!["*".to_owned()],
+            chunk_timer: Duration::from_secs(540),
+        }
+    }
+}
+
+/// When a room ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum DeleteWhen {
+    /// With the last one who leaves.
+    Empty,
+    /// With the one who made it.
+    CreatorLeaves,
+    /// Not by itself.
+    Never,
+}
+
+/// A room that is always there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Room {
+    /// The user part of its URI.
+    pub(crate) name: String,
+    pub(crate) subject: Option<String>,
+    pub(crate) policy: RoomPolicy,
+}
+
+impl Config {
+    /// What `tertulia serve` does when it is told nothing: loopback, everybody is believed, one room, `lobby`.
+    pub(crate) fn embedded() -> Self {
+        let lobby = Room { name: "lobby".to_owned(), subject: None, policy: permanent(RoomPolicy::default()) };
+        Config { auth: Auth::Open, rooms: vec![lobby], ..Config::of_an_empty_file() }
+    }
+
+    /// Reads a file.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong in it, by line.
+    pub(crate) fn parse(text: &str) -> Result<Self, Vec<Problem>> {
+        let document = DeTable::parse(text);
+        let mut source = reader::Source::new(text);
+        let config = source.document(&document).map(|mut root| {
+            let config = sections::read(&mut source, &mut root);
+            root.finish(&mut source);
+            config
+        });
+        let problems = source.into_problems();
+        config.filter(|_| problems.is_empty()).ok_or(problems)
+    }
+
+    fn of_an_empty_file() -> Self {
+        let loopback = |protocol, port| Listener { protocol, address: (Ipv4Addr::LOCALHOST, port).into() };
+        let service = |listen| Service { listen, advertise: Advertise::Listening };
+        let sip = [(Protocol::Udp, 5060), (Protocol::Tcp, 5060), (Protocol::Tls, 5061)];
+        let msrp = [(Protocol::Tcp, 2855), (Protocol::Tls, 2856)];
+        Config {
+            domain: "localhost".to_owned(),
+            data_dir: "tertulia-data".into(),
+            sip: service(sip.map(|(protocol, port)| loopback(protocol, port)).to_vec()),
+            msrp: service(msrp.map(|(protocol, port)| loopback(protocol, port)).to_vec()),
+            max_message: 100 << 20,
+            http: vec![(Ipv4Addr::LOCALHOST, 8080).into()],
+            tls: None,
+            auth: Auth::Digest { realm: "localhost".to_owned(), md5: true },
+            users: Vec::new(),
+            create: Create::Users,
+            defaults: RoomPolicy::default(),
+            rooms: Vec::new(),
+        }
+    }
+}
+
+/// A policy for a room of the file, which does not end by itself.
+fn permanent(policy: RoomPolicy) -> RoomPolicy {
+    RoomPolicy { delete_when: DeleteWhen::Never, ..policy }
+}

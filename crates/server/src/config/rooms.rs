@@ -1,0 +1,111 @@
+//! The rooms of the file and their policy.
+
+use std::time::Duration;
+
+use toml::de::DeValue;
+
+use super::reader::{Section, Source};
+use super::sections::text;
+use super::{Config, Create, DeleteWhen, Room, RoomPolicy, permanent, value};
+
+/// `[rooms]`, `[rooms.defaults]` and every `[[room]]`.
+pub(super) fn read<'t>(source: &mut Source<'t>, root: &mut Section<'t>, config: &mut Config) {
+    let mut section = root.section(source, "rooms");
+    let create = section.parse(source, "create", "\"users\" or \"nobody\"", |value| match value.as_str()? {
+        "users" => Some(Create::Users),
+        "nobody" => Some(Create::Nobody),
+        _ => None,
+    });
+    if let Some(create) = create {
+        config.create = create;
+    }
+    section.not_yet(source, &["factory"]);
+    let mut defaults = section.section(source, "defaults");
+    policy(source, &mut defaults, &mut config.defaults);
+    if let Some(delete_when) = defaults.parse(source, "delete_when", "\"empty\", \"creator_leaves\" or \"never\"", delete_when) {
+        config.defaults.delete_when = delete_when;
+    }
+    defaults.finish(source);
+    section.finish(source);
+    for mut section in root.sections(source, "room") {
+        if let Some(room) = room(source, &mut section, config) {
+            config.rooms.push(room);
+        }
+        section.finish(source);
+    }
+}
+
+fn room<'t>(source: &mut Source<'t>, section: &mut Section<'t>, config: &Config) -> Option<Room> {
+    const NAME: &str = "the user part of its URI, like \"lobby\"";
+    let entry = section.take("name");
+    if entry.is_none() {
+        source.complain(section.line(), &section.key("name"), format!("missing; right would be {NAME}"));
+    }
+    let name = entry.as_ref().and_then(|entry| entry.parse(source, NAME, |value| value.as_str().and_then(value::user_part)));
+    let subject = section.parse(source, "subject", "a line of at most 1024 octets", |value| {
+        text(value).filter(|subject| subject.len() <= 1024 && !subject.chars().any(char::is_control))
+    });
+    let mut own = permanent(config.defaults.clone());
+    policy(source, section, &mut own);
+    section.parse(source, "delete_when", "\"never\": a room of the file is permanent", |value| {
+        delete_when(value).filter(|when| *when == DeleteWhen::Never)
+    });
+    section.not_yet(source, &["moderators", "members", "password", "hidden"]);
+    let (name, entry) = (name?, entry?);
+    let uri = format!("sip:{name}@{}", config.domain);
+    if config.rooms.iter().any(|room| room.name == name) || config.users.iter().any(|user| user.uri == uri) {
+        let text = format!("\"{uri}\" is there already; right would be a name of its own");
+        source.complain(entry.line, &entry.key, text);
+    }
+    Some(Room { name, subject, policy: own })
+}
+
+/// Every policy key but `delete_when`, which a permanent room may not choose.
+fn policy<'t>(source: &mut Source<'t>, section: &mut Section<'t>, policy: &mut RoomPolicy) {
+    for (key, flag) in [
+        ("nicknames", &mut policy.nicknames),
+        ("private_messages", &mut policy.private_messages),
+        ("simultaneous_access", &mut policy.simultaneous_access),
+        ("force_tls", &mut policy.force_tls),
+    ] {
+        *flag = section.bool(source, key).unwrap_or(*flag);
+    }
+    if let Some(entry) = section.take("wrapped_types") {
+        const RIGHT: &str = "media types like [\"*\"], [\"text/*\"] or [\"text/plain\", \"text/html\"]";
+        match entry.parse_each(source, RIGHT, value::media_type) {
+            Some(types) if types.is_empty() || types.len() > 64 => entry.wrong(source, RIGHT),
+            Some(types) => policy.wrapped_types = types,
+            None => {}
+        }
+    }
+    let timer = |value: &DeValue<'_>| {
+        let day = Duration::from_secs(24 * 3600);
+        value.as_str().and_then(value::duration).filter(|span| (Duration::from_secs(1)..=day).contains(span))
+    };
+    if let Some(span) = section.parse(source, "chunk_timer", "a span of time from \"1s\" to \"24h\"", timer) {
+        policy.chunk_timer = span;
+    }
+    later(source, section);
+}
+
+/// Policy keys of which this version carries out one value, or none.
+fn later<'t>(source: &mut Source<'t>, section: &mut Section<'t>) {
+    section.only(source, "nickname_scope", "\"room\"", "\"room\"", |value| value.as_str() == Some("domain"));
+    section.only(source, "nickname_quarantine", "\"0s\"", "a span of time like \"0s\"", |value| {
+        value.as_str().and_then(value::duration).is_some()
+    });
+    section.only(source, "trust_undeclared", "false", "false", |value| value.as_bool().is_some());
+    section.only(source, "history", "0", "0", |value| {
+        value.as_integer().is_some_and(|number| u64::from_str_radix(number.as_str(), number.radix()).is_ok())
+    });
+    section.not_yet(source, &["congested_max_message", "roster_interval", "roster_full_below", "grace"]);
+}
+
+fn delete_when(value: &DeValue<'_>) -> Option<DeleteWhen> {
+    match value.as_str()? {
+        "empty" => Some(DeleteWhen::Empty),
+        "creator_leaves" => Some(DeleteWhen::CreatorLeaves),
+        "never" => Some(DeleteWhen::Never),
+        _ => None,
+    }
+}
