@@ -25,6 +25,7 @@ pub use endpoint::{
     Answer, Cause, ClientId, Config, DialogId, Endpoint, Event, Failure, Input, Limits, Outgoing, Output, Refused,
     TimerValues, TransactionId, Within,
 };
+pub use framing::{Frame, Framer};
 pub use message::{Body, Headers, Message, Method, Request, Response, Row, reason_phrase};
 pub use parse::{Malformed, parse};
 pub use slots::Id;

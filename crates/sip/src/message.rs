@@ -35,8 +35,7 @@ impl Method {
     /// The method of that name; `None` when it is not a token.
     #[must_use]
     pub fn new(token: &str) -> Option<Self> {
-        Self::well_known(token)
-            .or_else(|| typed::is_token(token).then(|| Self(Cow::Owned(token.to_owned()))))
+        Self::well_known(token).or_else(|| typed::is_token(token).then(|| Self(Cow::Owned(token.to_owned()))))
     }
 
     /// The token.
@@ -410,8 +409,24 @@ fn long_form(name: &str) -> &str {
 /// The names that are common enough not to be allocated, exactly as usually written.
 fn well_known_name(name: &str) -> Option<&'static str> {
     const NAMES: [&str; 19] = [
-        "Via", "From", "To", "Call-ID", "CSeq", "Contact", "Max-Forwards", "Content-Type", "Content-Length",
-        "Record-Route", "Route", "User-Agent", "Server", "Allow", "Supported", "Require", "Accept", "Authorization",
+        "Via",
+        "From",
+        "To",
+        "Call-ID",
+        "CSeq",
+        "Contact",
+        "Max-Forwards",
+        "Content-Type",
+        "Content-Length",
+        "Record-Route",
+        "Route",
+        "User-Agent",
+        "Server",
+        "Allow",
+        "Supported",
+        "Require",
+        "Accept",
+        "Authorization",
         "Expires",
     ];
     NAMES.into_iter().find(|known| *known == name)

@@ -31,12 +31,10 @@ pub(crate) type Fault = (u16, &'static str);
 /// [`Malformed`] when the grammar or a rule about mandatory header fields is broken.
 pub fn parse(octets: &[u8]) -> Result<Message, Malformed> {
     let octets = skip_empty_lines(octets);
-    let (head, rest) = match memchr::memmem::find(octets, b"\r\n\r\n") {
-        Some(at) => (&octets[..at], &octets[at + 4..]),
-        None => (octets, &[][..]),
-    };
+    let end = find_head_end(octets, &mut 0);
+    let (head, rest) = octets.split_at_checked(end.map_or(octets.len(), |(_, body)| body)).unwrap_or_default();
     let mut head = Head::read(head);
-    if memchr::memmem::find(octets, b"\r\n\r\n").is_none() {
+    if end.is_none() {
         head.fault((400, "Head Without End"));
     }
     let body = match head.content_length() {
@@ -61,13 +59,36 @@ pub(crate) fn skip_empty_lines(mut octets: &[u8]) -> &[u8] {
     octets
 }
 
+/// Where a head ends, with its last line's end, and where the body begins, behind the empty line. `None` when that did
+/// not come yet; `scanned` octets then need no second look. A line feed alone ends a line here too: [`Head::read`]
+/// refuses such a head, but what asked for an answer can be read.
+pub(crate) fn find_head_end(octets: &[u8], scanned: &mut usize) -> Option<(usize, usize)> {
+    while let Some(at) = octets.get(*scanned..).and_then(|rest| memchr::memchr(b'\n', rest)) {
+        let end = *scanned + at + 1;
+        match octets.get(end..).unwrap_or_default() {
+            [b'\n', ..] => return Some((end, end + 1)),
+            [b'\r', b'\n', ..] => return Some((end, end + 2)),
+            [] | [b'\r'] => {
+                *scanned = end - 1;
+                return None;
+            }
+            _ => *scanned = end,
+        }
+    }
+    *scanned = octets.len();
+    None
+}
+
 /// A head: everything before the empty line, and the first fault met in it.
+#[derive(Debug)]
 pub(crate) struct Head {
     start: Start,
     headers: Headers,
     fault: Option<Fault>,
+    uncertain: bool,
 }
 
+#[derive(Debug)]
 enum Start {
     Request { method: Method, uri: String },
     Response { code: u16, reason: String },
@@ -75,27 +96,52 @@ enum Start {
 }
 
 impl Head {
-    /// Reads a head, without the empty line that ends it. Never fails: what is wrong is kept as the fault.
+    /// Reads a head, up to and with the empty line that ends it. Never fails: what is wrong is kept as the fault.
     pub(crate) fn read(octets: &[u8]) -> Self {
-        let mut head = Self { start: Start::Unreadable, headers: Headers::default(), fault: None };
+        let mut head = Self { start: Start::Unreadable, headers: Headers::default(), fault: None, uncertain: false };
         let mut rest = octets;
         let mut first = true;
         while !rest.is_empty() {
-            let end = memchr::memmem::find(rest, b"\r\n").unwrap_or(rest.len());
-            let line = &rest[..end];
-            rest = rest.get(end + 2..).unwrap_or_default();
+            let end = memchr::memchr(b'\n', rest).map_or(rest.len(), |end| end + 1);
+            let (line, more) = rest.split_at(end);
+            rest = more;
+            let line = head.line_without_end(line);
             if first {
                 head.start_line(line);
                 first = false;
+            } else if line.is_empty() {
+                break;
             } else if !head.row(line) {
+                head.uncertain = true;
                 break;
             }
         }
         head
     }
 
+    /// Notes what is wrong, unless something was before.
     pub(crate) fn fault(&mut self, fault: Fault) {
         self.fault.get_or_insert(fault);
+    }
+
+    /// Notes what is wrong, whatever was before.
+    pub(crate) fn overrule(&mut self, fault: Fault) {
+        self.fault = Some(fault);
+    }
+
+    /// Whether all lines were read, and no other reader could see their ends elsewhere.
+    pub(crate) fn lines_are_certain(&self) -> bool {
+        !self.uncertain
+    }
+
+    fn line_without_end<'a>(&mut self, line: &'a [u8]) -> &'a [u8] {
+        if let Some(line) = line.strip_suffix(b"\r\n") {
+            return line;
+        }
+        self.uncertain = true;
+        let Some(line) = line.strip_suffix(b"\n") else { return line };
+        self.fault((400, "Line Feed Without Carriage Return"));
+        line
     }
 
     /// The Content-Length, if there is one.
@@ -118,7 +164,7 @@ impl Head {
         if let Err(fault) = checked {
             self.fault(fault);
         }
-        let Self { start, headers, fault } = self;
+        let Self { start, headers, fault, .. } = self;
         let request = match start {
             Start::Request { method, uri } => Request { method, uri, headers, body },
             Start::Response { code, reason } => {
@@ -176,6 +222,7 @@ impl Head {
         let line = match std::str::from_utf8(line) {
             Ok(line) if line.bytes().all(is_text) => line,
             Ok(_) => {
+                self.uncertain = true;
                 self.fault((400, "Control Character In Header Field"));
                 return true;
             }

@@ -111,7 +111,10 @@ impl Uri {
     pub fn same_address(&self, other: &Uri) -> bool {
         match (&self.meaning, &other.meaning) {
             (sip_uri::Uri::Sip(a), sip_uri::Uri::Sip(b)) => {
-                a.user() == b.user() && a.user_params() == b.user_params() && a.host() == b.host() && a.port() == b.port()
+                a.user() == b.user()
+                    && a.user_params() == b.user_params()
+                    && a.host() == b.host()
+                    && a.port() == b.port()
             }
             (a, b) => sip_uri::UriEquivalence::equivalent(a, b),
         }
@@ -155,11 +158,7 @@ impl NameAddr {
             params.push((name.to_owned(), value.map(unquote)));
         }
         let display = parts.display.trim();
-        Ok(Self {
-            display: (!display.is_empty()).then(|| unquote(display)),
-            uri: Uri::parse(parts.uri)?,
-            params,
-        })
+        Ok(Self { display: (!display.is_empty()).then(|| unquote(display)), uri: Uri::parse(parts.uri)?, params })
     }
 
     /// The value of a parameter, the empty text for one without a value; names are case-blind.
