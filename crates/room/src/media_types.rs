@@ -66,6 +66,11 @@ impl MediaTypes {
         })
     }
 
+    /// Whether every type is accepted.
+    pub fn accepts_anything(&self) -> bool {
+        self.patterns.iter().any(|pattern| pattern == "*")
+    }
+
     /// Whether nothing is accepted.
     pub fn is_empty(&self) -> bool {
         self.patterns.is_empty()

@@ -1,0 +1,306 @@
+//! The part of a room's audience that has its sessions on one worker: turns "everyone but one" into connections.
+
+use std::collections::{BTreeMap, HashMap};
+
+use memchr::memmem;
+use msrp::encode::ident;
+use msrp::frame::Flag;
+use rand_core::Rng;
+use room::{Address, Audience, Epoch, SeatId};
+
+use crate::arena::Arena;
+use crate::ids::{Handle, RoomId, SessionId, StreamId};
+use crate::outlet::{Content, Outlets, Parcel, Stem};
+use crate::worker::Session;
+
+/// Octets of a chunk from which on it must be interruptible (RFC 4975 §7.1.1).
+const INTERRUPTIBLE: usize = 2048;
+
+/// What the room has let pass: a whole message, or the first octets of one.
+pub(crate) struct Outbound<'a> {
+    pub(crate) stream: StreamId,
+    pub(crate) origin: SessionId,
+    pub(crate) audience: &'a Audience,
+    /// The type of the content inside the CPIM wrapper.
+    pub(crate) content_type: &'a str,
+    pub(crate) octets: &'a [u8],
+    /// `$` when this is all of it, nothing while more is to come.
+    pub(crate) end: Option<Flag>,
+    /// The size that the sender announced, if it did.
+    pub(crate) announced: Option<u64>,
+}
+
+/// The members of one room on this worker.
+#[derive(Default)]
+pub(crate) struct Branch {
+    members: Vec<Member>,
+    users: BTreeMap<Address, Vec<Handle>>,
+}
+
+struct Member {
+    seat: SeatId,
+    epoch: Epoch,
+    session: Handle,
+    connection: Handle,
+    /// Takes any type and any size: its session need not be asked.
+    anything: bool,
+}
+
+/// A message on its way to the members that had its beginning.
+struct Stream {
+    recipients: Vec<Handle>,
+    origin: SessionId,
+    message_id: String,
+    stem: Stem,
+    offset: u64,
+    /// The last octets, in which a stem might begin.
+    tail: Vec<u8>,
+}
+
+/// The branches of a worker, and the messages on their way through them.
+#[derive(Default)]
+pub(crate) struct Branches {
+    branches: HashMap<RoomId, Branch>,
+    streams: HashMap<StreamId, Stream>,
+}
+
+impl Branches {
+    /// A session has become a member's: from now on it is reached.
+    pub(crate) fn enter(&mut self, handle: Handle, session: &mut Session, epoch: Epoch) {
+        let branch = self.branches.entry(session.room).or_default();
+        session.member = branch.members.len();
+        branch.members.push(Member {
+            seat: session.seat,
+            epoch,
+            session: handle,
+            connection: session.connection.0,
+            anything: session.takes_anything(),
+        });
+        branch.users.entry(session.identity.clone()).or_default().push(handle);
+    }
+
+    /// A session is no longer a member's. Costs the same in a large room as in a small one.
+    pub(crate) fn leave(&mut self, handle: Handle, sessions: &mut Arena<Session>) {
+        let Some(session) = sessions.get(handle) else { return };
+        let (room, index) = (session.room, session.member);
+        let Some(branch) = self.branches.get_mut(&room) else { return };
+        if branch.members.get(index).is_none_or(|member| member.session != handle) {
+            return;
+        }
+        if let Some(own) = branch.users.get_mut(&session.identity) {
+            own.retain(|other| *other != handle);
+            if own.is_empty() {
+                branch.users.remove(&session.identity);
+            }
+        }
+        branch.members.swap_remove(index);
+        if let Some(moved) = branch.members.get(index).map(|member| member.session)
+            && let Some(moved) = sessions.get_mut(moved)
+        {
+            moved.member = index;
+        }
+        if branch.members.is_empty() {
+            self.branches.remove(&room);
+        }
+    }
+
+    /// What a member accepts has changed.
+    pub(crate) fn update(&mut self, session: &Session) {
+        if let Some(branch) = self.branches.get_mut(&session.room)
+            && let Some(member) = branch.members.get_mut(session.member)
+        {
+            member.anything = session.takes_anything();
+        }
+    }
+
+    /// Queues a message, or its first octets, to those of its audience that are here and take it.
+    pub(crate) fn deliver(
+        &mut self,
+        room: RoomId,
+        message: &Outbound<'_>,
+        sessions: &Arena<Session>,
+        outlets: &mut Outlets,
+        rng: &mut dyn Rng,
+    ) {
+        let Some(branch) = self.branches.get(&room) else { return };
+        if message.end == Some(Flag::Last) {
+            let parcel = whole(message, outlets, rng);
+            branch.recipients(message, sessions, |connection, session| outlets.push(connection, session, parcel));
+            return;
+        }
+        let mut recipients = Vec::new();
+        branch.recipients(message, sessions, |_, session| recipients.push(session));
+        if recipients.is_empty() {
+            return;
+        }
+        let stem = stem_not_in(message.octets, rng);
+        let stream = Stream {
+            recipients,
+            origin: message.origin,
+            message_id: ident(rng, 16),
+            stem,
+            offset: 0,
+            tail: Vec::new(),
+        };
+        self.streams.insert(message.stream, stream);
+        self.pass(message.stream, message.octets, None, sessions, outlets, rng);
+    }
+
+    /// Queues further octets of a message to those who had the first ones (RFC 7701 §6.1).
+    pub(crate) fn pass(
+        &mut self,
+        id: StreamId,
+        octets: &[u8],
+        end: Option<Flag>,
+        sessions: &Arena<Session>,
+        outlets: &mut Outlets,
+        rng: &mut dyn Rng,
+    ) {
+        let Some(stream) = self.streams.get_mut(&id) else { return };
+        stream.watch(octets, rng);
+        let parcel = stream.piece(id, octets, end, outlets);
+        let past = stream.offset;
+        stream.recipients.retain(|handle| sessions.get(*handle).is_some_and(|session| !session.ended));
+        for handle in &stream.recipients {
+            let Some(session) = sessions.get(*handle) else { continue };
+            if session.max_size.is_none_or(|max| past <= max) {
+                outlets.push(session.connection.0, *handle, parcel);
+            }
+        }
+        let oversized: Vec<Handle> = stream
+            .recipients
+            .iter()
+            .filter(|handle| sessions.get(**handle).is_some_and(|s| s.max_size.is_some_and(|max| past > max)))
+            .copied()
+            .collect();
+        for handle in oversized {
+            self.cut(id, handle, sessions, outlets);
+        }
+        if end.is_some() {
+            self.streams.remove(&id);
+        }
+    }
+
+    /// Ends one recipient's copy with `#`: it gets no more of this message.
+    pub(crate) fn cut(&mut self, id: StreamId, handle: Handle, sessions: &Arena<Session>, outlets: &mut Outlets) {
+        let Some(stream) = self.streams.get_mut(&id) else { return };
+        let before = stream.recipients.len();
+        stream.recipients.retain(|other| *other != handle);
+        if stream.recipients.len() < before
+            && let Some(session) = sessions.get(handle)
+        {
+            let parcel = stream.piece(id, &[], Some(Flag::Abort), outlets);
+            outlets.push(session.connection.0, handle, parcel);
+        }
+    }
+
+    /// A copy that was ended because it did not fit: nothing is sent any more.
+    pub(crate) fn forget(&mut self, id: StreamId, handle: Handle) {
+        if let Some(stream) = self.streams.get_mut(&id) {
+            stream.recipients.retain(|other| *other != handle);
+        }
+    }
+
+    /// How many messages are on their way.
+    pub(crate) fn streams(&self) -> usize {
+        self.streams.len()
+    }
+}
+
+impl Branch {
+    fn recipients(&self, message: &Outbound<'_>, sessions: &Arena<Session>, mut found: impl FnMut(Handle, Handle)) {
+        match message.audience {
+            Audience::Everyone { except, since } => {
+                for member in &self.members {
+                    if member.seat != *except
+                        && member.epoch <= *since
+                        && (member.anything || sessions.get(member.session).is_some_and(|s| s.takes(message)))
+                    {
+                        found(member.connection, member.session);
+                    }
+                }
+            }
+            Audience::User { identity, except, since } => {
+                for handle in self.users.get(identity).into_iter().flatten() {
+                    let Some(session) = sessions.get(*handle) else { continue };
+                    let Some(member) = self.members.get(session.member) else { continue };
+                    if member.seat != *except
+                        && member.epoch <= *since
+                        && session.private_messages
+                        && session.takes(message)
+                    {
+                        found(member.connection, *handle);
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl Stream {
+    /// Sees to it that the stem does not stand in the octets, nor across the seam to those before them: it would end the chunk.
+    /// A hit changes the stem, which ends the chunk before these octets and begins another.
+    fn watch(&mut self, octets: &[u8], rng: &mut dyn Rng) {
+        let keep = self.stem.len() - 1;
+        let seam = octets.len().min(keep);
+        self.tail.extend_from_slice(&octets[..seam]);
+        if memmem::find(&self.tail, &self.stem).is_some() || memmem::find(octets, &self.stem).is_some() {
+            self.stem = stem_not_in(octets, rng);
+        }
+        if octets.len() >= keep {
+            self.tail.clear();
+            self.tail.extend_from_slice(&octets[octets.len() - keep..]);
+        } else if self.tail.len() > keep {
+            self.tail.drain(..self.tail.len() - keep);
+        }
+    }
+
+    fn piece(&mut self, id: StreamId, octets: &[u8], end: Option<Flag>, outlets: &mut Outlets) -> u32 {
+        let arena = outlets.arena();
+        let start = arena.len();
+        let first = self.offset.saturating_add(1);
+        write_head(arena, &self.message_id, format_args!("{first}-*/*"));
+        let head = start..arena.len();
+        arena.extend_from_slice(octets);
+        let body = head.end..arena.len();
+        self.offset = self.offset.saturating_add(octets.len() as u64);
+        let content = Content::Piece { stream: id, stem: self.stem, head, body, end };
+        outlets.parcel(Parcel { origin: Some(self.origin), content })
+    }
+}
+
+/// The part of a whole message that all its copies share.
+fn whole(message: &Outbound<'_>, outlets: &mut Outlets, rng: &mut dyn Rng) -> u32 {
+    let stem = stem_not_in(message.octets, rng);
+    let message_id = ident(rng, 16);
+    let size = message.octets.len();
+    let arena = outlets.arena();
+    let start = arena.len();
+    if size > INTERRUPTIBLE {
+        write_head(arena, &message_id, format_args!("1-*/{size}"));
+    } else {
+        write_head(arena, &message_id, format_args!("1-{size}/{size}"));
+    }
+    arena.extend_from_slice(message.octets);
+    let shared = start..arena.len();
+    outlets.parcel(Parcel { origin: Some(message.origin), content: Content::Message { stem, shared } })
+}
+
+fn write_head(out: &mut Vec<u8>, message_id: &str, range: std::fmt::Arguments<'_>) {
+    use std::io::Write as _;
+    // Writing to a Vec cannot fail.
+    let _ = write!(
+        out,
+        "Message-ID: {message_id}\r\nFailure-Report: partial\r\nByte-Range: {range}\r\nContent-Type: message/cpim\r\n\r\n"
+    );
+}
+
+fn stem_not_in(octets: &[u8], rng: &mut dyn Rng) -> Stem {
+    loop {
+        let mut stem = Stem::default();
+        stem.copy_from_slice(ident(rng, 16).as_bytes());
+        if memmem::find(octets, &stem).is_none() {
+            return stem;
+        }
+    }
+}

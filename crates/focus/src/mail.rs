@@ -1,0 +1,191 @@
+//! What the owners of a node tell each other: the only channel between them.
+//!
+//! Letters between two owners arrive in the order in which they were sent; nothing else is promised, and nothing else is needed.
+//! A mailbox holds what its owner has not yet read: a worker that finds one too full stops reading from its sockets, never from its
+//! own mail, so that no two owners can wait for each other.
+
+use std::sync::Arc;
+
+use msrp::frame::Flag;
+use room::{Address, Audience, Capabilities, Epoch, Guest, MediaTypes, Refusal, SeatId};
+
+use crate::ids::{ConnectionId, Handle, RoomId, SessionId, StreamId, WorkerId};
+use crate::settings::RoomPolicy;
+
+/// A letter from one owner to another.
+#[derive(Debug)]
+pub struct Mail(pub(crate) Letter);
+
+impl Mail {
+    /// Roughly how many octets it holds.
+    pub fn octets(&self) -> usize {
+        size_of::<Self>()
+            + match &self.0 {
+                Letter::Post(post) => post.octets.len(),
+                Letter::Pass { octets, .. } => octets.len(),
+                Letter::Passed { octets, .. } => octets.len(),
+                Letter::Deliver(delivery) => delivery.octets.len(),
+                _ => 0,
+            }
+    }
+}
+
+#[derive(Debug)]
+pub(crate) enum Letter {
+    // Signalling to the home of a room.
+    /// A room comes into being.
+    Open { room: RoomId, address: Address, hosts: Arc<[String]>, policy: Box<RoomPolicy> },
+    /// It ends; who is still in it is dismissed.
+    Close { room: RoomId },
+    /// Somebody has been admitted and wants a seat.
+    Join(Box<Join>),
+    /// What somebody's user agent accepts has changed.
+    Update { room: RoomId, seat: SeatId, capabilities: Capabilities },
+    /// A dialog is over.
+    Leave { room: RoomId, seat: SeatId },
+
+    // The home to signalling.
+    /// The seat is taken; this is the session-id for the answer's path.
+    Joined { seat: SeatId, session: Box<str> },
+    /// It is not.
+    Declined { seat: SeatId, refusal: Refusal },
+    /// A seat has ended on this side: its dialog shall end too.
+    Dismiss { seat: SeatId, cause: Cause },
+
+    // A worker to the home.
+    /// A connection has named a session that waits at its home.
+    Claim { worker: WorkerId, connection: ConnectionId, session: Box<str>, path: Box<str>, secure: bool },
+    /// The connection of a seat's session is gone.
+    Lost { room: RoomId, seat: SeatId },
+    /// A participant says something.
+    Post(Box<Post>),
+    /// More of it.
+    Pass { room: RoomId, stream: StreamId, octets: Vec<u8>, end: Option<Flag> },
+    /// A participant wants a nickname.
+    Nickname { room: RoomId, seat: SeatId, worker: WorkerId, reply: Reply, wanted: Wanted },
+
+    // The home to a worker.
+    /// The session is the claimant's, with what it needs to know.
+    Claimed { connection: ConnectionId, facts: Box<Facts>, epoch: Epoch },
+    /// It is not: 481 or 506.
+    Unclaimed { connection: ConnectionId, session: Box<str>, code: u16 },
+    /// The session of a seat ends.
+    Unseat { seat: SeatId },
+    /// The capabilities of a seat's session have changed.
+    Updated { seat: SeatId, capabilities: Capabilities },
+    /// What the room made of a message.
+    Verdict { seat: SeatId, stream: StreamId, verdict: Verdict },
+    /// What the room made of a nickname.
+    Named { seat: SeatId, reply: Reply, code: u16 },
+    /// A message for the members on this worker.
+    Deliver(Arc<Delivery>),
+    /// More of it.
+    Passed { stream: StreamId, octets: Arc<[u8]>, end: Option<Flag> },
+
+    // Worker to worker: pacing.
+    /// Read no more from the origin of what fills this connection.
+    Hold { origin: SessionId, by: WorkerId, connection: Handle },
+    /// It has caught up.
+    Release { origin: SessionId },
+    /// The origin has waited long enough.
+    Weary { connection: Handle },
+}
+
+/// Somebody admitted to a room.
+#[derive(Debug)]
+pub(crate) struct Join {
+    pub(crate) room: RoomId,
+    pub(crate) seat: SeatId,
+    pub(crate) guest: Guest,
+    pub(crate) media: Peer,
+}
+
+/// The media side of a participant, from its session description.
+#[derive(Clone, Debug)]
+pub(crate) struct Peer {
+    /// Its path, as the To-Path of all that is sent to it.
+    pub(crate) path: Box<str>,
+    pub(crate) secure: bool,
+    pub(crate) max_size: Option<u64>,
+}
+
+/// What a worker must know of a session that is bound on one of its connections.
+#[derive(Debug)]
+pub(crate) struct Facts {
+    pub(crate) room: RoomId,
+    pub(crate) home: WorkerId,
+    pub(crate) seat: SeatId,
+    pub(crate) session: Box<str>,
+    /// The URI that the answer's path had.
+    pub(crate) own_path: Box<str>,
+    pub(crate) peer: Peer,
+    pub(crate) identity: Address,
+    pub(crate) private_messages: bool,
+    pub(crate) types: MediaTypes,
+    pub(crate) chunk_timer: std::time::Duration,
+}
+
+/// A message, or its first octets, from the worker of its session to the home of its room.
+#[derive(Debug)]
+pub(crate) struct Post {
+    pub(crate) room: RoomId,
+    pub(crate) seat: SeatId,
+    pub(crate) origin: SessionId,
+    pub(crate) stream: StreamId,
+    pub(crate) from: Vec<String>,
+    pub(crate) to: Vec<String>,
+    pub(crate) content_type: String,
+    pub(crate) octets: Vec<u8>,
+    pub(crate) end: Option<Flag>,
+    pub(crate) announced: Option<u64>,
+}
+
+/// A message, or its first octets, from the home of a room to a branch.
+#[derive(Debug)]
+pub(crate) struct Delivery {
+    pub(crate) room: RoomId,
+    pub(crate) stream: StreamId,
+    pub(crate) origin: SessionId,
+    pub(crate) audience: Audience,
+    pub(crate) content_type: String,
+    pub(crate) octets: Vec<u8>,
+    pub(crate) end: Option<Flag>,
+    pub(crate) announced: Option<u64>,
+}
+
+/// What a room makes of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    Passed { private: bool },
+    Refused(Refusal),
+}
+
+/// The nickname that somebody wants.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Wanted {
+    /// The header was read: the nickname, or nothing to give up the present one.
+    Name(String),
+    /// The header's value was not a quoted string: 424, where nicknames are allowed at all.
+    Malformed,
+}
+
+/// Where the response to a request goes (RFC 4975 §7.2).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Reply {
+    pub(crate) transaction: Box<str>,
+    pub(crate) to_path: Box<str>,
+    pub(crate) wanted: msrp::frame::FailureReport,
+}
+
+/// Why a seat ended on the side of the switch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cause {
+    /// Nobody bound the session in time.
+    NotBound,
+    /// Its connection is gone, or was too slow for what was said.
+    ConnectionLost,
+    /// The room is closed.
+    RoomClosed,
+    /// The room ended with its creator.
+    CreatorLeft,
+}

@@ -1,0 +1,448 @@
+//! The last stage of a delivery: what waits for each connection, rendered at the flush.
+//!
+//! Fan-out queues to a connection only the index of a parcel that all recipients share. At the flush each connection's parcels
+//! are rendered one behind the other into one scratch buffer and handed to the shell for one send; only what the socket does not
+//! take is copied into the connection's own queue. A blocked connection is rendered straight into that queue.
+//!
+//! The queue is bounded by [`LIMIT`]. At [`HOLD_AT`] the senders whose messages fill it are named in [`Outlets::poll_notice`], so
+//! that they can be paced; beyond the bound a message on its way is ended with `#`, and a whole one ends the connection.
+
+use std::collections::VecDeque;
+use std::ops::Range;
+
+use msrp::frame::Flag;
+
+use crate::arena::Arena;
+use crate::ids::{Handle, SessionId, StreamId};
+use crate::worker::Session;
+
+/// Octets that may wait for one connection, beyond what one flush rendered.
+pub(crate) const LIMIT: usize = 1024 * 1024;
+/// Octets waiting for one connection from which on its senders are held back.
+pub(crate) const HOLD_AT: usize = LIMIT / 2;
+/// Octets waiting at which they are let go again.
+pub(crate) const RELEASE_AT: usize = LIMIT / 8;
+/// The buffers of a batch keep their capacity up to this size.
+const KEEP: usize = 2 * 1024 * 1024;
+
+const NONE: u32 = u32::MAX;
+const END_LINE: &[u8] = b"\r\n-------";
+
+/// The random part that the transaction ids of one fan-out share: 16 characters of 62, 95 bits.
+pub(crate) type Stem = [u8; 16];
+
+/// What several connections, or one, are to be sent.
+#[derive(Debug)]
+pub(crate) struct Parcel {
+    /// Whose message it is, to be paced when it cannot be sent.
+    pub(crate) origin: Option<SessionId>,
+    pub(crate) content: Content,
+}
+
+#[derive(Debug)]
+pub(crate) enum Content {
+    /// A whole message: from its Message-ID to the end of its body.
+    Message { stem: Stem, shared: Range<usize> },
+    /// Some octets of a message on its way. `head` opens a chunk at this offset where none is open.
+    Piece { stream: StreamId, stem: Stem, head: Range<usize>, body: Range<usize>, end: Option<Flag> },
+    /// A frame that already has its addresses.
+    Frame { octets: Range<usize> },
+}
+
+/// Something that the owner of the outlets has to act upon.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Notice {
+    /// This connection is slow: hold the origin of what fills it.
+    Congested { connection: Handle, origin: SessionId },
+    /// It has caught up.
+    Drained { connection: Handle },
+    /// A message on its way did not fit: this recipient's copy was ended with `#`.
+    Cut { stream: StreamId, session: Handle },
+    /// A whole message did not fit: the connection has failed its participant.
+    Overflow { connection: Handle },
+    /// What was to be sent before the connection is closed has been sent.
+    Finished { connection: Handle },
+}
+
+#[derive(Clone, Copy)]
+struct Link {
+    parcel: u32,
+    session: Handle,
+    next: u32,
+}
+
+#[derive(Default)]
+struct Outlet {
+    /// Which connection this is the outlet of; a parcel for an earlier one of the slot is dropped.
+    generation: u32,
+    first: u32,
+    last: u32,
+    dirty: bool,
+    blocked: bool,
+    congested: bool,
+    /// Nobody is held back for it before it has caught up.
+    weary: bool,
+    closing: bool,
+    open: Option<Box<Open>>,
+    queue: Vec<u8>,
+    sent: usize,
+}
+
+/// A chunk that has been begun and not ended.
+struct Open {
+    stream: StreamId,
+    session: Handle,
+    stem: Stem,
+    suffix: Box<[u8]>,
+}
+
+impl Outlet {
+    fn waiting(&self) -> usize {
+        self.queue.len() - self.sent
+    }
+}
+
+/// The outlets of a worker's connections and the batch they share.
+#[derive(Default)]
+pub(crate) struct Outlets {
+    outlets: Vec<Outlet>,
+    arena: Vec<u8>,
+    parcels: Vec<Parcel>,
+    links: Vec<Link>,
+    dirty: VecDeque<u32>,
+    scratch: Vec<u8>,
+    sending: Option<(u32, bool)>,
+    origins: Vec<SessionId>,
+    notices: VecDeque<Notice>,
+}
+
+impl Outlets {
+    /// A connection has come.
+    pub(crate) fn open(&mut self, connection: Handle) {
+        let slot = connection.slot as usize;
+        if self.outlets.len() <= slot {
+            self.outlets.resize_with(slot + 1, Outlet::default);
+        }
+        self.outlets[slot] = Outlet { generation: connection.generation, first: NONE, last: NONE, ..Outlet::default() };
+    }
+
+    /// A connection is gone, and with it all that waits for it.
+    pub(crate) fn close(&mut self, connection: Handle) {
+        if let Some(outlet) = self.outlet(connection) {
+            let generation = outlet.generation.wrapping_add(1);
+            *outlet = Outlet { generation, first: NONE, last: NONE, ..Outlet::default() };
+        }
+    }
+
+    /// Says when everything is out, by [`Notice::Finished`].
+    pub(crate) fn finish(&mut self, connection: Handle) {
+        let Some(outlet) = self.outlet(connection) else { return };
+        outlet.closing = true;
+        if outlet.first == NONE && outlet.waiting() == 0 {
+            self.notices.push_back(Notice::Finished { connection });
+        }
+    }
+
+    /// Whether octets for this connection wait in its own queue.
+    pub(crate) fn is_backed_up(&self, connection: Handle) -> bool {
+        self.outlets.get(connection.slot as usize).is_some_and(|outlet| outlet.blocked)
+    }
+
+    /// Those who filled this connection have waited long enough for it: it holds nobody back before it has caught up.
+    pub(crate) fn weary(&mut self, connection: Handle) {
+        if let Some(outlet) = self.outlet(connection) {
+            outlet.weary = outlet.congested;
+        }
+    }
+
+    pub(crate) fn is_weary(&self, connection: Handle) -> bool {
+        self.outlets.get(connection.slot as usize).is_some_and(|outlet| outlet.weary)
+    }
+
+    /// The stream whose chunk stands open towards this connection, and for which session.
+    pub(crate) fn open_chunk(&self, connection: Handle) -> Option<(StreamId, Handle)> {
+        let outlet = self.outlets.get(connection.slot as usize).filter(|o| o.generation == connection.generation)?;
+        outlet.open.as_ref().map(|open| (open.stream, open.session))
+    }
+
+    /// Where the shared octets of the batch are written: append, then name the range.
+    pub(crate) fn arena(&mut self) -> &mut Vec<u8> {
+        &mut self.arena
+    }
+
+    /// How many octets this batch has gathered.
+    pub(crate) fn batch_octets(&self) -> usize {
+        self.arena.len()
+    }
+
+    /// Adds a parcel to the batch, to be queued to connections by its number.
+    pub(crate) fn parcel(&mut self, parcel: Parcel) -> u32 {
+        self.parcels.push(parcel);
+        (self.parcels.len() - 1) as u32
+    }
+
+    /// Queues a parcel to a connection, in the name of one of its sessions. No allocation once the batch has its size.
+    #[inline]
+    pub(crate) fn push(&mut self, connection: Handle, session: Handle, parcel: u32) {
+        let Some(outlet) = self.outlets.get_mut(connection.slot as usize) else { return };
+        if outlet.generation != connection.generation {
+            return;
+        }
+        let link = self.links.len() as u32;
+        self.links.push(Link { parcel, session, next: NONE });
+        if outlet.last == NONE {
+            outlet.first = link;
+        } else {
+            self.links[outlet.last as usize].next = link;
+        }
+        outlet.last = link;
+        if !outlet.dirty {
+            outlet.dirty = true;
+            self.dirty.push_back(connection.slot);
+        }
+    }
+
+    /// Queues a frame that `write` renders with its addresses.
+    pub(crate) fn push_frame(&mut self, connection: Handle, session: Handle, write: impl FnOnce(&mut Vec<u8>)) {
+        let start = self.arena.len();
+        write(&mut self.arena);
+        let octets = start..self.arena.len();
+        let parcel = self.parcel(Parcel { origin: None, content: Content::Frame { octets } });
+        self.push(connection, session, parcel);
+    }
+
+    pub(crate) fn is_dirty(&self) -> bool {
+        !self.dirty.is_empty()
+    }
+
+    pub(crate) fn poll_notice(&mut self) -> Option<Notice> {
+        self.notices.pop_front()
+    }
+
+    /// The socket of a blocked connection takes octets again.
+    pub(crate) fn writable(&mut self, connection: Handle) {
+        let Some(outlet) = self.outlet(connection) else { return };
+        outlet.blocked = false;
+        if !outlet.dirty {
+            outlet.dirty = true;
+            self.dirty.push_back(connection.slot);
+        }
+    }
+
+    /// The next connection that has something to send, and what. `None`: all is sent or waits for sockets, the batch is over.
+    pub(crate) fn poll_transmit(&mut self, sessions: &Arena<Session>) -> Option<Handle> {
+        while let Some(slot) = self.dirty.pop_front() {
+            let direct = self.render(slot, sessions);
+            let outlet = &self.outlets[slot as usize];
+            let connection = Handle { slot, generation: outlet.generation };
+            let octets = if direct { self.scratch.len() } else { outlet.waiting() };
+            if outlet.blocked || octets == 0 {
+                self.settle(connection);
+                continue;
+            }
+            self.sending = Some((slot, direct));
+            return Some(connection);
+        }
+        self.end_batch();
+        None
+    }
+
+    /// The octets of the connection that [`Outlets::poll_transmit`] named.
+    pub(crate) fn transmission(&self) -> &[u8] {
+        match self.sending {
+            Some((_, true)) => &self.scratch,
+            Some((slot, false)) => {
+                let outlet = &self.outlets[slot as usize];
+                &outlet.queue[outlet.sent..]
+            }
+            None => &[],
+        }
+    }
+
+    /// How many of those octets the socket took. Fewer than all block the connection until [`Outlets::writable`].
+    pub(crate) fn transmitted(&mut self, taken: usize) {
+        let Some((slot, direct)) = self.sending.take() else { return };
+        let outlet = &mut self.outlets[slot as usize];
+        if direct {
+            if taken < self.scratch.len() {
+                outlet.blocked = true;
+                outlet.queue.extend_from_slice(&self.scratch[taken..]);
+            }
+        } else {
+            outlet.sent += taken;
+            outlet.blocked = outlet.waiting() > 0;
+            compact(outlet);
+        }
+        let connection = Handle { slot, generation: outlet.generation };
+        self.settle(connection);
+    }
+
+    fn outlet(&mut self, connection: Handle) -> Option<&mut Outlet> {
+        self.outlets.get_mut(connection.slot as usize).filter(|outlet| outlet.generation == connection.generation)
+    }
+
+    /// Renders what is queued to a connection: into the scratch buffer when nothing older waits (true), else behind that.
+    fn render(&mut self, slot: u32, sessions: &Arena<Session>) -> bool {
+        let outlet = &mut self.outlets[slot as usize];
+        let direct = outlet.queue.is_empty() && !outlet.blocked;
+        let mut out = if direct { std::mem::take(&mut self.scratch) } else { std::mem::take(&mut outlet.queue) };
+        if direct {
+            out.clear();
+        }
+        let (mut link, sent) = (outlet.first, outlet.sent);
+        (outlet.first, outlet.last, outlet.dirty) = (NONE, NONE, false);
+        self.origins.clear();
+        let connection = Handle { slot, generation: outlet.generation };
+        while link != NONE {
+            let Link { parcel, session, next } = self.links[link as usize];
+            link = next;
+            let parcel = &self.parcels[parcel as usize];
+            if let Some(origin) = parcel.origin
+                && self.origins.last() != Some(&origin)
+            {
+                self.origins.push(origin);
+            }
+            let room = if direct { usize::MAX } else { LIMIT.saturating_sub(out.len() - sent) };
+            let mut pen = Pen { out: &mut out, arena: &self.arena, open: &mut outlet.open };
+            match pen.write(&parcel.content, session, sessions.get(session), room) {
+                Written::Whole => {}
+                Written::Cut(stream) => self.notices.push_back(Notice::Cut { stream, session }),
+                Written::Nothing => {
+                    self.notices.push_back(Notice::Overflow { connection });
+                    break;
+                }
+            }
+        }
+        if direct { self.scratch = out } else { outlet.queue = out }
+        direct
+    }
+
+    /// Draws the consequences of how much waits now.
+    fn settle(&mut self, connection: Handle) {
+        let Some(outlet) = self.outlets.get_mut(connection.slot as usize) else { return };
+        let waiting = outlet.waiting();
+        if waiting >= HOLD_AT {
+            outlet.congested = true;
+            let congested = self.origins.drain(..).map(|origin| Notice::Congested { connection, origin });
+            self.notices.extend(congested);
+        } else if outlet.congested && waiting <= RELEASE_AT {
+            outlet.congested = false;
+            outlet.weary = false;
+            self.notices.push_back(Notice::Drained { connection });
+        }
+        if outlet.closing && waiting == 0 && outlet.first == NONE {
+            self.notices.push_back(Notice::Finished { connection });
+        }
+        self.origins.clear();
+    }
+
+    fn end_batch(&mut self) {
+        self.parcels.clear();
+        self.links.clear();
+        for buffer in [&mut self.arena, &mut self.scratch] {
+            buffer.clear();
+            if buffer.capacity() > KEEP {
+                *buffer = Vec::new();
+            }
+        }
+    }
+}
+
+/// Gives back what has been sent: all of it at once when nothing is left, so that an idle connection holds no buffer.
+fn compact(outlet: &mut Outlet) {
+    if outlet.sent == outlet.queue.len() {
+        outlet.queue = Vec::new();
+        outlet.sent = 0;
+    } else if outlet.sent > outlet.queue.len() / 2 {
+        outlet.queue.drain(..outlet.sent);
+        outlet.sent = 0;
+    }
+}
+
+enum Written {
+    Whole,
+    Cut(StreamId),
+    Nothing,
+}
+
+/// Writes parcels for one connection.
+struct Pen<'a> {
+    out: &'a mut Vec<u8>,
+    arena: &'a [u8],
+    open: &'a mut Option<Box<Open>>,
+}
+
+impl Pen<'_> {
+    fn write(&mut self, content: &Content, handle: Handle, session: Option<&Session>, room: usize) -> Written {
+        match content {
+            Content::Frame { octets } => {
+                if octets.len() > room {
+                    return Written::Nothing;
+                }
+                self.interrupt();
+                self.out.extend_from_slice(&self.arena[octets.clone()]);
+            }
+            Content::Message { stem, shared } => {
+                let Some(session) = session.filter(|session| !session.ended) else { return Written::Whole };
+                if shared.len() > room {
+                    return Written::Nothing;
+                }
+                self.interrupt();
+                self.begin(stem, session);
+                self.out.extend_from_slice(&self.arena[shared.clone()]);
+                self.end(stem, session.suffix(), Flag::Last);
+            }
+            Content::Piece { stream, stem, head, body, end } => {
+                let Some(session) = session.filter(|session| !session.ended) else { return Written::Whole };
+                let fits = body.len() <= room;
+                let end = if fits { *end } else { Some(Flag::Abort) };
+                let open = self.open.as_ref().is_some_and(|open| {
+                    open.stream == *stream && open.stem == *stem && open.session == handle
+                });
+                if !open {
+                    self.interrupt();
+                    self.begin(stem, session);
+                    self.out.extend_from_slice(&self.arena[head.clone()]);
+                }
+                if fits {
+                    self.out.extend_from_slice(&self.arena[body.clone()]);
+                }
+                match end {
+                    Some(flag) => {
+                        self.end(stem, session.suffix(), flag);
+                        *self.open = None;
+                    }
+                    None if !open => {
+                        let suffix = session.suffix().into();
+                        *self.open = Some(Box::new(Open { stream: *stream, session: handle, stem: *stem, suffix }));
+                    }
+                    None => {}
+                }
+                if !fits {
+                    return Written::Cut(*stream);
+                }
+            }
+        }
+        Written::Whole
+    }
+
+    fn begin(&mut self, stem: &Stem, session: &Session) {
+        self.out.extend_from_slice(b"MSRP ");
+        self.out.extend_from_slice(stem);
+        self.out.extend_from_slice(session.opening());
+    }
+
+    fn end(&mut self, stem: &Stem, suffix: &[u8], flag: Flag) {
+        self.out.extend_from_slice(END_LINE);
+        self.out.extend_from_slice(stem);
+        self.out.extend_from_slice(suffix);
+        self.out.extend_from_slice(&[flag.as_byte(), b'\r', b'\n']);
+    }
+
+    /// Ends the chunk that stands open, because something else waits (RFC 4975 §5.1).
+    fn interrupt(&mut self) {
+        if let Some(open) = self.open.take() {
+            self.end(&open.stem, &open.suffix, Flag::More);
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! What a node is told at its start, and what a room is made of.
+
+use std::time::{Duration, Instant};
+
+use room::Policy;
+
+/// The settings of a node: plain data, shared by its owners and never changed.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The SIP domain served: the host of every room's URI.
+    pub domain: String,
+    /// Other hosts by which this server is addressed, literal addresses for the most part: they name the same domain.
+    pub hosts: Vec<String>,
+    /// `Server` and `User-Agent`.
+    pub product: String,
+    /// How callers prove who they are.
+    pub auth: Auth,
+    /// The rooms that exist, and who may make others.
+    pub rooms: Rooms,
+    /// Where participants connect to, as session descriptions advertise it.
+    pub media: Media,
+    /// Where SIP is spoken, as Via and Contact advertise it.
+    pub sip: Vec<SipAddress>,
+    /// The longest message taken, in octets of its CPIM form.
+    pub max_message: u64,
+    /// How many workers there are: 1 to 255.
+    pub workers: u8,
+    /// Ties instants to the calendar.
+    pub epoch: Epoch,
+}
+
+impl Settings {
+    /// Whether `host` is a name of this server; a port is not part of it.
+    pub fn is_ours(&self, host: &str) -> bool {
+        self.domain.eq_ignore_ascii_case(host) || self.hosts.iter().any(|name| name.eq_ignore_ascii_case(host))
+    }
+}
+
+/// How callers prove who they are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Auth {
+    /// Any From is believed. For loopback and tests.
+    Open,
+    /// Digest (RFC 7616, 8760): SHA-256, and MD5 for those who know no better.
+    Digest {
+        /// The realm of every challenge.
+        realm: String,
+        /// Whether MD5 is offered beside SHA-256.
+        md5: bool,
+    },
+}
+
+/// The rooms that exist, and who may make others.
+#[derive(Clone, Debug)]
+pub struct Rooms {
+    /// Who brings a room into being by calling an unknown URI.
+    pub create: Create,
+    /// The policy of such a room.
+    pub defaults: RoomPolicy,
+    /// Rooms that exist from the start and are never deleted.
+    pub permanent: Vec<Definition>,
+}
+
+/// Who brings a room into being by calling an unknown URI (decision D41).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Create {
+    /// The users of the domain; where anybody is believed, everybody.
+    Users,
+    /// Nobody: an unknown room is answered 404.
+    Nobody,
+}
+
+/// A room that is written down.
+#[derive(Clone, Debug)]
+pub struct Definition {
+    /// The user part of its URI.
+    pub name: String,
+    /// What it is about.
+    pub subject: Option<String>,
+    /// Its policy.
+    pub policy: RoomPolicy,
+}
+
+/// What rules a room: the part that the room itself needs, and the part that the switch needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RoomPolicy {
+    /// RFC 7701 §4.1, but for what is below.
+    pub room: Policy,
+    /// How long the switch waits for the next chunk of a message (RFC 7701 §6.1).
+    pub chunk_timer: Duration,
+}
+
+impl Default for RoomPolicy {
+    fn default() -> Self {
+        Self { room: Policy::default(), chunk_timer: Duration::from_secs(540) }
+    }
+}
+
+/// Where participants connect to for MSRP.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Media {
+    /// Host and port for TCP/MSRP.
+    pub tcp: Option<(String, u16)>,
+    /// Host and port for TCP/TLS/MSRP.
+    pub tls: Option<(String, u16)>,
+}
+
+/// Where SIP is spoken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SipAddress {
+    /// The transport.
+    pub transport: sip::Transport,
+    /// Name or literal address.
+    pub host: String,
+    /// Port.
+    pub port: u16,
+}
+
+/// An instant and the time of day that it was, as the duration since 1970-01-01T00:00:00Z.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Epoch {
+    /// The instant.
+    pub instant: Instant,
+    /// What the calendar said.
+    pub unix: Duration,
+}
+
+impl Epoch {
+    /// The time of day at `now`.
+    pub fn unix_at(&self, now: Instant) -> Duration {
+        self.unix + now.saturating_duration_since(self.instant)
+    }
+}

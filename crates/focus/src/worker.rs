@@ -1,0 +1,693 @@
+//! A worker: connections, the MSRP sessions bound on them, the rooms whose home it is, and a branch of every room that has members
+//! here. The MSRP switch of RFC 7701 is the workers together.
+//!
+//! This file is the face towards the shell and the bookkeeping; `switch` is what a session does with a frame, `home` what a room
+//! does with a command, `branch` and `outlet` are the way out.
+
+use std::collections::{HashMap, VecDeque};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use msrp::chunk::Inflow;
+use msrp::parse::{Limits, Parser};
+use rand_core::Rng;
+use room::{Address, Capabilities, Effect, Epoch, MediaTypes, SeatId};
+
+use crate::arena::Arena;
+use crate::branch::{Branches, Outbound};
+use crate::home::Homes;
+use crate::ids::{ConnectionId, Handle, Place, RoomId, SessionId, StreamId, WorkerId};
+use crate::mail::{Facts, Letter, Mail};
+use crate::outlet::{Notice, Outlets};
+use crate::settings::Settings;
+use crate::switch::{Asked, Frame, Passage};
+use crate::timers::{Timer, Timers};
+
+/// A connection that has named no session is closed after this.
+const SILENCE: Duration = Duration::from_secs(30);
+/// How long a sender may be held back for others (the design's rule: "at most 2 s").
+const PATIENCE: Duration = Duration::from_secs(2);
+/// How long a connection that is to be closed may take for its last octets.
+const FAREWELL: Duration = Duration::from_secs(5);
+/// Requests for sessions that do not exist, after which a connection is closed (threat T1).
+pub(crate) const MISSES: u8 = 10;
+/// Messages of one session that may be under way at once.
+const OPEN_MESSAGES: usize = 64;
+/// Posts of one connection whose verdict is awaited, at which it is read no further.
+pub(crate) const OUTSTANDING: usize = 256;
+
+/// What a worker is told.
+#[derive(Debug)]
+pub enum Input<'a> {
+    /// Octets have come on a connection, in order.
+    Received {
+        /// The connection.
+        connection: ConnectionId,
+        /// What came.
+        octets: &'a [u8],
+    },
+    /// The peer has closed a connection, or it has failed.
+    Closed {
+        /// The connection.
+        connection: ConnectionId,
+    },
+    /// A connection that took less than all takes octets again.
+    Writable {
+        /// The connection.
+        connection: ConnectionId,
+    },
+    /// A letter from another owner.
+    Mail(Mail),
+}
+
+/// What a worker wants done.
+#[derive(Debug)]
+pub enum Output {
+    /// Send a letter.
+    Mail {
+        /// To whom.
+        to: Place,
+        /// The letter.
+        mail: Mail,
+    },
+    /// Close a connection: what it was to be sent is out, or given up. Its id is dead.
+    Close {
+        /// The connection.
+        connection: ConnectionId,
+    },
+    /// Hand a connection to another worker. Its id is dead here.
+    Move {
+        /// The connection.
+        connection: ConnectionId,
+        /// Where the room of its session lives.
+        to: WorkerId,
+        /// What the other worker needs to go on.
+        moving: Moving,
+    },
+    /// A connection for which [`Worker::reads`] was false is to be read again.
+    Resume {
+        /// The connection.
+        connection: ConnectionId,
+    },
+}
+
+/// What is known of a connection when it comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wire {
+    /// Whether TLS protects it.
+    pub secure: bool,
+    /// Our end.
+    pub local: SocketAddr,
+    /// The other end.
+    pub remote: SocketAddr,
+}
+
+/// A connection between two workers.
+#[derive(Debug)]
+pub struct Moving {
+    wire: Wire,
+    rest: Vec<u8>,
+}
+
+/// A worker.
+pub struct Worker {
+    pub(crate) id: WorkerId,
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) rng: Box<dyn Rng + Send>,
+    pub(crate) connections: Arena<Connection>,
+    pub(crate) sessions: Arena<Session>,
+    /// The sessions bound here, by session-id.
+    pub(crate) bound: HashMap<Box<str>, Handle>,
+    seats: HashMap<SeatId, Handle>,
+    pub(crate) homes: Homes,
+    pub(crate) branches: Branches,
+    pub(crate) outlets: Outlets,
+    pub(crate) timers: Timers,
+    pub(crate) streams: u64,
+    outputs: VecDeque<Output>,
+    /// Kept for its capacity.
+    pub(crate) effects: Vec<Effect>,
+    /// Sessions that have ended while the batch may still name them.
+    ended: Vec<Handle>,
+    /// Who is held back for whom: slow connection, origin.
+    holds: Vec<(Handle, SessionId)>,
+}
+
+/// An MSRP connection.
+pub(crate) struct Connection {
+    wire: Wire,
+    pub(crate) parser: Parser,
+    /// Octets that are not yet a frame's.
+    pub(crate) rest: Vec<u8>,
+    pub(crate) frame: Frame,
+    pub(crate) sessions: Vec<Handle>,
+    pub(crate) misses: u8,
+    pub(crate) claim: ClaimState,
+    /// Posts whose verdict is awaited.
+    pub(crate) outstanding: usize,
+    holds: u32,
+    /// The slow connections for which it is held back, and their workers.
+    held_by: Vec<(WorkerId, Handle)>,
+    paused: bool,
+    pub(crate) closing: bool,
+}
+
+/// Whether the home of a session has been asked for it.
+#[derive(Debug, Default)]
+pub(crate) enum ClaimState {
+    #[default]
+    None,
+    /// It has: nothing more is read before its answer.
+    Asked,
+    /// It refused this session-id, with this code.
+    Refused(Box<str>, u16),
+}
+
+impl Connection {
+    fn reads(&self) -> bool {
+        self.holds == 0
+            && self.outstanding < OUTSTANDING
+            && !self.closing
+            && !matches!(self.claim, ClaimState::Asked)
+    }
+
+    /// Whether the octets of this connection are understood now.
+    pub(crate) fn listens(&self) -> bool {
+        !self.closing && !matches!(self.claim, ClaimState::Asked)
+    }
+}
+
+/// An MSRP session bound on one of this worker's connections.
+pub(crate) struct Session {
+    pub(crate) room: RoomId,
+    pub(crate) home: WorkerId,
+    pub(crate) seat: SeatId,
+    pub(crate) connection: ConnectionId,
+    pub(crate) id: Box<str>,
+    pub(crate) own_path: Box<str>,
+    pub(crate) peer_path: Box<str>,
+    /// What follows the stem in every frame to this session: its suffix, the method, To-Path and From-Path.
+    opening: Box<[u8]>,
+    suffix: u8,
+    pub(crate) identity: Address,
+    pub(crate) private_messages: bool,
+    types: MediaTypes,
+    anything: bool,
+    pub(crate) max_size: Option<u64>,
+    pub(crate) chunk_timer: Duration,
+    pub(crate) chunk_timer_runs: bool,
+    pub(crate) inflow: Inflow<Passage>,
+    /// Messages that have ended before their verdict came, or wait for it.
+    pub(crate) asked: HashMap<StreamId, Asked>,
+    /// Where this session stands in its branch.
+    pub(crate) member: usize,
+    pub(crate) ended: bool,
+}
+
+impl Session {
+    fn new(facts: Facts, connection: ConnectionId, slot: u32, max_message: u64) -> Self {
+        let suffix = base36(slot);
+        let mut opening = suffix.clone();
+        opening.extend_from_slice(b" SEND\r\nTo-Path: ");
+        opening.extend_from_slice(facts.peer.path.as_bytes());
+        opening.extend_from_slice(b"\r\nFrom-Path: ");
+        opening.extend_from_slice(facts.own_path.as_bytes());
+        opening.extend_from_slice(b"\r\n");
+        Self {
+            room: facts.room,
+            home: facts.home,
+            seat: facts.seat,
+            connection,
+            id: facts.session,
+            own_path: facts.own_path,
+            peer_path: facts.peer.path,
+            opening: opening.into(),
+            suffix: suffix.len() as u8,
+            identity: facts.identity,
+            private_messages: facts.private_messages,
+            anything: facts.peer.max_size.is_none() && facts.types.accepts_anything(),
+            types: facts.types,
+            max_size: facts.peer.max_size,
+            chunk_timer: facts.chunk_timer,
+            chunk_timer_runs: false,
+            inflow: Inflow::new(OPEN_MESSAGES, max_message),
+            asked: HashMap::new(),
+            member: usize::MAX,
+            ended: false,
+        }
+    }
+
+    pub(crate) fn opening(&self) -> &[u8] {
+        &self.opening
+    }
+
+    /// The part of its transaction ids that tells this session from others on the same connection.
+    pub(crate) fn suffix(&self) -> &[u8] {
+        self.opening.get(..usize::from(self.suffix)).unwrap_or_default()
+    }
+
+    pub(crate) fn takes_anything(&self) -> bool {
+        self.anything
+    }
+
+    /// Whether the peer accepts the type and the size of a message (RFC 7701 §6.1, RFC 4975 §8.6).
+    pub(crate) fn takes(&self, message: &Outbound<'_>) -> bool {
+        let size = if message.end.is_some() { Some(message.octets.len() as u64) } else { message.announced };
+        let fits = self.max_size.is_none_or(|max| size.is_none_or(|size| size <= max));
+        fits && self.types.accepts(message.content_type)
+    }
+}
+
+fn base36(mut number: u32) -> Vec<u8> {
+    let mut digits = Vec::new();
+    loop {
+        digits.push(b"0123456789abcdefghijklmnopqrstuvwxyz"[(number % 36) as usize]);
+        number /= 36;
+        if number == 0 {
+            digits.reverse();
+            return digits;
+        }
+    }
+}
+
+impl Worker {
+    /// A worker without rooms or connections. `rng` is all its chance.
+    pub fn new(id: WorkerId, settings: Arc<Settings>, rng: Box<dyn Rng + Send>) -> Self {
+        Self {
+            id,
+            settings,
+            rng,
+            connections: Arena::default(),
+            sessions: Arena::default(),
+            bound: HashMap::new(),
+            seats: HashMap::new(),
+            homes: Homes::default(),
+            branches: Branches::default(),
+            outlets: Outlets::default(),
+            timers: Timers::default(),
+            streams: 0,
+            outputs: VecDeque::new(),
+            effects: Vec::new(),
+            ended: Vec::new(),
+            holds: Vec::new(),
+        }
+    }
+
+    /// A connection has come in, its TLS handshake done.
+    pub fn open(&mut self, now: Instant, wire: Wire) -> ConnectionId {
+        let handle = self.connections.insert_with(|_| Connection {
+            wire,
+            parser: Parser::new(Limits::default()),
+            rest: Vec::new(),
+            frame: Frame::None,
+            sessions: Vec::new(),
+            misses: 0,
+            claim: ClaimState::None,
+            outstanding: 0,
+            holds: 0,
+            held_by: Vec::new(),
+            paused: false,
+            closing: false,
+        });
+        self.outlets.open(handle);
+        self.timers.set(now + SILENCE, Timer::Silence(ConnectionId(handle)));
+        ConnectionId(handle)
+    }
+
+    /// A connection has come from another worker.
+    pub fn arrive(&mut self, now: Instant, moving: Moving) -> ConnectionId {
+        let connection = self.open(now, moving.wire);
+        self.received(now, connection, &moving.rest);
+        self.after(now);
+        connection
+    }
+
+    /// Whether a connection is to be read from. If not, [`Output::Resume`] says when.
+    pub fn reads(&mut self, connection: ConnectionId) -> bool {
+        let Some(connection) = self.connections.get_mut(connection.0) else { return false };
+        let reads = connection.reads();
+        connection.paused |= !reads;
+        reads
+    }
+
+    /// Something has happened.
+    pub fn handle_input(&mut self, now: Instant, input: Input<'_>) {
+        match input {
+            Input::Received { connection, octets } => self.received(now, connection, octets),
+            Input::Closed { connection } => self.closed(now, connection),
+            Input::Writable { connection } => self.outlets.writable(connection.0),
+            Input::Mail(mail) => self.read_mail(now, mail),
+        }
+        self.after(now);
+    }
+
+    /// When [`Worker::handle_timeout`] wants to be called.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.timers.next()
+    }
+
+    /// Fires the timers that are due.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        while let Some(timer) = self.timers.due(now) {
+            match timer {
+                Timer::Bind(room, seat) => self.bind_expired(now, room, seat),
+                Timer::Silence(connection) => self.silence_expired(now, connection),
+                Timer::Chunk(session) => self.chunk_timer_expired(now, session),
+                Timer::Hold(connection) => self.patience_ended(connection),
+                Timer::Farewell(connection) => self.drop_connection(now, connection),
+            }
+        }
+        self.after(now);
+    }
+
+    /// What is to be done. Drain it after each input, and after each transmission.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// Whether something waits to be transmitted.
+    pub fn is_dirty(&self) -> bool {
+        self.outlets.is_dirty()
+    }
+
+    /// How many octets wait to be rendered for their recipients.
+    pub fn batch_octets(&self) -> usize {
+        self.outlets.batch_octets()
+    }
+
+    /// The next connection that has something to send: try one write of these octets, then say by
+    /// [`Worker::handle_transmitted`] how many were taken.
+    pub fn poll_transmit(&mut self) -> Option<(ConnectionId, &[u8])> {
+        match self.outlets.poll_transmit(&self.sessions) {
+            Some(connection) => Some((ConnectionId(connection), self.outlets.transmission())),
+            None => {
+                for session in self.ended.drain(..) {
+                    self.sessions.remove(session);
+                }
+                None
+            }
+        }
+    }
+
+    /// How many of the octets of the last [`Worker::poll_transmit`] were taken: 0 where the socket would block. With fewer than
+    /// all the connection is not named again before [`Input::Writable`].
+    pub fn handle_transmitted(&mut self, now: Instant, _connection: ConnectionId, taken: usize) {
+        self.outlets.transmitted(taken);
+        self.after(now);
+    }
+
+    /// Connections, sessions bound, and messages on their way: for telemetry and tests.
+    pub fn census(&self) -> [usize; 3] {
+        [self.connections.len(), self.bound.len(), self.branches.streams()]
+    }
+
+    /// Sends a letter, or reads it at once when it is to this worker itself.
+    pub(crate) fn post(&mut self, to: Place, letter: Letter) {
+        self.outputs.push_back(Output::Mail { to, mail: Mail(letter) });
+    }
+
+    pub(crate) fn is_secure(&self, connection: ConnectionId) -> bool {
+        self.connections.get(connection.0).is_some_and(|connection| connection.wire.secure)
+    }
+
+    /// Gives a connection to the worker where the room of its first session lives; `rest` is what came, from that request on.
+    pub(crate) fn depart(&mut self, connection: ConnectionId, to: WorkerId, rest: Vec<u8>) {
+        let Some(gone) = self.connections.remove(connection.0) else { return };
+        self.outlets.close(connection.0);
+        let moving = Moving { wire: gone.wire, rest };
+        self.outputs.push_back(Output::Move { connection, to, moving });
+    }
+
+    /// Reads no more from a connection and closes it when what waits for it is out.
+    pub(crate) fn farewell(&mut self, now: Instant, id: ConnectionId) {
+        let Some(connection) = self.connections.get_mut(id.0) else { return };
+        connection.closing = true;
+        connection.rest = Vec::new();
+        self.timers.set(now + FAREWELL, Timer::Farewell(id));
+        self.outlets.finish(id.0);
+    }
+
+    /// A seat's session is bound on a connection: its user is a member and reached from now on.
+    pub(crate) fn seat_session(&mut self, connection: ConnectionId, facts: Facts, epoch: Epoch) -> Option<Handle> {
+        let max_message = self.settings.max_message;
+        let owner = self.connections.get_mut(connection.0)?;
+        let (id, seat) = (facts.session.clone(), facts.seat);
+        let handle =
+            self.sessions.insert_with(|handle| Session::new(facts, connection, handle.slot, max_message));
+        owner.sessions.push(handle);
+        self.bound.insert(id, handle);
+        self.seats.insert(seat, handle);
+        let session = self.sessions.get_mut(handle)?;
+        self.branches.enter(handle, session, epoch);
+        Some(handle)
+    }
+
+    /// The session of a seat is over. Its connection goes with it unless other sessions use it (RFC 4975 §5.4).
+    pub(crate) fn end_session(&mut self, seat: SeatId) {
+        let Some(handle) = self.seats.get(&seat).copied() else { return };
+        self.remove_session(handle);
+        let Some(session) = self.sessions.get(handle) else { return };
+        let id = session.connection;
+        let Some(connection) = self.connections.get_mut(id.0) else { return };
+        connection.sessions.retain(|other| *other != handle);
+        if connection.sessions.is_empty() {
+            connection.closing = true;
+            self.outlets.finish(id.0);
+        } else if let Some((stream, open)) = self.outlets.open_chunk(id.0)
+            && open == handle
+        {
+            self.branches.cut(stream, handle, &self.sessions, &mut self.outlets);
+        }
+    }
+
+    fn remove_session(&mut self, handle: Handle) {
+        self.branches.leave(handle, &mut self.sessions);
+        let Some(session) = self.sessions.get_mut(handle) else { return };
+        if !session.ended {
+            session.ended = true;
+            self.bound.remove(&session.id);
+            self.seats.remove(&session.seat);
+            self.ended.push(handle);
+        }
+    }
+
+    pub(crate) fn update_session(&mut self, seat: SeatId, capabilities: Capabilities) {
+        let Some(handle) = self.seats.get(&seat) else { return };
+        let Some(session) = self.sessions.get_mut(*handle) else { return };
+        session.private_messages = capabilities.private_messages;
+        session.anything = session.max_size.is_none() && capabilities.types.accepts_anything();
+        session.types = capabilities.types;
+        self.branches.update(session);
+    }
+
+    /// The session on which a frame runs, unless it has ended.
+    pub(crate) fn session(&mut self, handle: Handle) -> Option<&mut Session> {
+        self.sessions.get_mut(handle).filter(|session| !session.ended)
+    }
+
+    pub(crate) fn session_of_seat(&self, seat: SeatId) -> Option<Handle> {
+        self.seats.get(&seat).copied()
+    }
+
+    /// A connection failed, and with it all its sessions (RFC 4975 §5.4).
+    fn closed(&mut self, now: Instant, id: ConnectionId) {
+        let Some(connection) = self.connections.remove(id.0) else { return };
+        self.outlets.close(id.0);
+        self.let_go(id.0);
+        for handle in connection.sessions {
+            self.remove_session(handle);
+            let Some(session) = self.sessions.get(handle) else { continue };
+            let (home, room, seat) = (session.home, session.room, session.seat);
+            if home == self.id {
+                self.lost(now, room, seat);
+            } else {
+                self.post(Place::Worker(home), Letter::Lost { room, seat });
+            }
+        }
+    }
+
+    fn drop_connection(&mut self, now: Instant, id: ConnectionId) {
+        if self.connections.get(id.0).is_some() {
+            self.closed(now, id);
+            self.outputs.push_back(Output::Close { connection: id });
+        }
+    }
+
+    fn silence_expired(&mut self, now: Instant, id: ConnectionId) {
+        if self.connections.get(id.0).is_some_and(|connection| connection.sessions.is_empty()) {
+            self.drop_connection(now, id);
+        }
+    }
+
+    fn read_mail(&mut self, now: Instant, mail: Mail) {
+        match mail.0 {
+            Letter::Open { room, address, hosts, policy } => self.open_room(room, address, &hosts, *policy),
+            Letter::Close { room } => self.close_room(now, room),
+            Letter::Join(join) => self.join(now, *join),
+            Letter::Update { room, seat, capabilities } => self.update(now, room, seat, capabilities),
+            Letter::Leave { room, seat } => self.leave(now, room, seat),
+            Letter::Claim { worker, connection, session, path, secure } => {
+                self.claim_by_mail(now, (worker, connection), session, &path, secure);
+            }
+            Letter::Lost { room, seat } => self.lost(now, room, seat),
+            Letter::Post(post) => self.say_by_mail(now, &post),
+            Letter::Pass { room, stream, octets, end } => self.pass_on(now, room, stream, &octets, end),
+            Letter::Nickname { room, seat, worker, reply, wanted } => {
+                self.name_by_mail(now, worker, (room, seat), reply, &wanted);
+            }
+            Letter::Claimed { connection, facts, epoch } => self.claimed(now, connection, *facts, epoch),
+            Letter::Unclaimed { connection, session, code } => self.unclaimed(now, connection, session, code),
+            Letter::Unseat { seat } => self.end_session(seat),
+            Letter::Updated { seat, capabilities } => self.update_session(seat, capabilities),
+            Letter::Verdict { seat, stream, verdict } => self.judged(now, seat, stream, verdict),
+            Letter::Named { seat, reply, code } => self.named(seat, &reply, code),
+            Letter::Deliver(delivery) => {
+                let outbound = Outbound {
+                    stream: delivery.stream,
+                    origin: delivery.origin,
+                    audience: &delivery.audience,
+                    content_type: &delivery.content_type,
+                    octets: &delivery.octets,
+                    end: delivery.end,
+                    announced: delivery.announced,
+                };
+                self.deliver_here(now, delivery.room, &outbound);
+            }
+            Letter::Passed { stream, octets, end } => self.pass_here(now, stream, &octets, end),
+            Letter::Hold { origin, by, connection } => self.hold(now, origin, by, connection),
+            Letter::Release { origin } => self.release(origin),
+            Letter::Weary { connection } => self.weary(connection),
+            // Letters to signalling.
+            Letter::Joined { .. } | Letter::Declined { .. } | Letter::Dismiss { .. } => {}
+        }
+    }
+
+    /// The claimant's session: made here, or given back when the connection has gone meanwhile.
+    fn claimed(&mut self, now: Instant, id: ConnectionId, facts: Facts, epoch: Epoch) {
+        let (home, room, seat) = (facts.home, facts.room, facts.seat);
+        if self.seat_session(id, facts, epoch).is_none() {
+            return self.post(Place::Worker(home), Letter::Lost { room, seat });
+        }
+        self.claim_answered(now, id, ClaimState::None);
+    }
+
+    fn unclaimed(&mut self, now: Instant, id: ConnectionId, session: Box<str>, code: u16) {
+        self.claim_answered(now, id, ClaimState::Refused(session, code));
+    }
+
+    fn claim_answered(&mut self, now: Instant, id: ConnectionId, state: ClaimState) {
+        let Some(connection) = self.connections.get_mut(id.0) else { return };
+        connection.claim = state;
+        self.received(now, id, &[]);
+        self.resume(id);
+    }
+
+    pub(crate) fn deliver_here(&mut self, _now: Instant, room: RoomId, message: &Outbound<'_>) {
+        self.branches.deliver(room, message, &self.sessions, &mut self.outlets, &mut *self.rng);
+    }
+
+    pub(crate) fn pass_here(
+        &mut self,
+        _now: Instant,
+        stream: StreamId,
+        octets: &[u8],
+        end: Option<msrp::frame::Flag>,
+    ) {
+        self.branches.pass(stream, octets, end, &self.sessions, &mut self.outlets, &mut *self.rng);
+    }
+
+    /// Draws the consequences of what the outlets have noticed.
+    fn after(&mut self, now: Instant) {
+        while let Some(notice) = self.outlets.poll_notice() {
+            match notice {
+                Notice::Congested { connection, origin } => self.congested(now, connection, origin),
+                Notice::Drained { connection } => self.let_go(connection),
+                Notice::Cut { stream, session } => self.branches.forget(stream, session),
+                Notice::Overflow { connection } => self.drop_connection(now, ConnectionId(connection)),
+                Notice::Finished { connection } => {
+                    if self.connections.get(connection).is_some_and(|connection| connection.closing) {
+                        self.drop_connection(now, ConnectionId(connection));
+                    }
+                }
+            }
+        }
+    }
+
+    /// A connection is slow: whoever fills it is held back, for it or any other at most [`PATIENCE`].
+    fn congested(&mut self, now: Instant, connection: Handle, origin: SessionId) {
+        if self.outlets.is_weary(connection) || self.holds.contains(&(connection, origin)) {
+            return;
+        }
+        self.holds.push((connection, origin));
+        if origin.worker == self.id {
+            self.hold(now, origin, self.id, connection);
+        } else {
+            self.post(Place::Worker(origin.worker), Letter::Hold { origin, by: self.id, connection });
+        }
+    }
+
+    /// A slow connection has caught up, or is gone: nobody is held back for it any more.
+    fn let_go(&mut self, connection: Handle) {
+        let (held, others) = self.holds.drain(..).partition(|(slow, _)| *slow == connection);
+        self.holds = others;
+        let held: Vec<(Handle, SessionId)> = held;
+        for (_, origin) in held {
+            if origin.worker == self.id {
+                self.release(origin);
+            } else {
+                self.post(Place::Worker(origin.worker), Letter::Release { origin });
+            }
+        }
+    }
+
+    /// Stops reading from the origin's connection, if all its sessions are one user's: others must not wait.
+    fn hold(&mut self, now: Instant, origin: SessionId, by: WorkerId, slow: Handle) {
+        let Some(session) = self.sessions.get(origin.handle) else { return };
+        let id = session.connection;
+        let Some(connection) = self.connections.get_mut(id.0) else { return };
+        let mut others = connection.sessions.iter().filter_map(|handle| self.sessions.get(*handle));
+        if id.0 == slow || others.any(|other| other.identity != session.identity) {
+            return;
+        }
+        connection.holds += 1;
+        connection.held_by.push((by, slow));
+        self.timers.set(now + PATIENCE, Timer::Hold(id));
+    }
+
+    fn release(&mut self, origin: SessionId) {
+        let Some(id) = self.sessions.get(origin.handle).map(|session| session.connection) else { return };
+        if let Some(connection) = self.connections.get_mut(id.0) {
+            connection.holds = connection.holds.saturating_sub(1);
+        }
+        self.resume(id);
+    }
+
+    /// The origin has waited long enough: those it waited for hold nobody until they have caught up.
+    fn patience_ended(&mut self, id: ConnectionId) {
+        let Some(connection) = self.connections.get_mut(id.0) else { return };
+        connection.holds = 0;
+        for (worker, slow) in std::mem::take(&mut connection.held_by) {
+            if worker == self.id {
+                self.weary(slow);
+            } else {
+                self.post(Place::Worker(worker), Letter::Weary { connection: slow });
+            }
+        }
+        self.resume(id);
+    }
+
+    fn weary(&mut self, connection: Handle) {
+        self.outlets.weary(connection);
+        self.holds.retain(|(slow, _)| *slow != connection);
+    }
+
+    /// Has a connection read again that the shell was told not to read.
+    pub(crate) fn resume(&mut self, id: ConnectionId) {
+        let Some(connection) = self.connections.get_mut(id.0) else { return };
+        if connection.paused && connection.reads() {
+            connection.paused = false;
+            self.outputs.push_back(Output::Resume { connection: id });
+        }
+    }
+}
