@@ -22,7 +22,8 @@ pub struct Message<'a> {
 /// Somebody who sends or gets a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Party<'a> {
-    /// The name as a person reads it, without quotes or escapes.
+    /// The name as a person reads it, without quotes or escapes. One that holds an address in angle brackets is left out:
+    /// some reader would take that one for the party's.
     pub name: Option<&'a str>,
     /// The URI. What no URI can hold is written with percent signs, so that none breaks out of its brackets.
     pub uri: &'a str,
@@ -66,14 +67,14 @@ fn push_line(head: &mut String, name: &str, value: &str) {
 
 fn push_party(head: &mut String, header: &str, party: &Party<'_>) {
     let mut value = String::with_capacity(party.uri.len().saturating_add(2));
-    if let Some(name) = party.name {
+    if let Some(name) = party.name.filter(|name| !crate::metadata::holds_address(name)) {
         value.push_str(&quote(name));
         value.push(' ');
     }
     value.push('<');
     for character in party.uri.chars() {
         match character {
-            '<' | '>' | '"' | ' ' | '\0'..='\u{1f}' | '\u{7f}' => {
+            '<' | '>' | '"' | '\\' | ' ' | '\0'..='\u{1f}' | '\u{7f}' => {
                 value.push_str(&format!("%{:02X}", u32::from(character)));
             }
             character => value.push(character),

@@ -28,7 +28,7 @@ pub enum Error {
     /// The value of `From`, `To` or `cc` is no address (§4.1).
     #[error("an address is malformed")]
     Address,
-    /// The value of `NS` declares no namespace (§4.6).
+    /// The value of `NS` declares no namespace (§4.6), or its prefix is no name (§3.6).
     #[error("a namespace declaration is malformed")]
     Namespace,
     /// More prefixes are declared than the 64 that are kept.
@@ -37,9 +37,10 @@ pub enum Error {
     /// `DateTime` or `Content-Type` stands there twice.
     #[error("a header stands there twice")]
     Duplicate,
-    /// A `From`, `To` or `cc` without a prefix stands where another default namespace holds (§3.4). By the RFC it is not
-    /// that of CPIM; a reader that knows no namespaces would take it for it.
-    #[error("an address header stands in a foreign default namespace")]
+    /// Readers would disagree about who sends the message or gets it. A `From`, `To`, `cc` or `NS` without a prefix stands
+    /// where another default namespace holds (§3.4): by the RFC it is not that of CPIM, but a reader that knows no
+    /// namespaces would take it for it. Or a name holds an address in angle brackets.
+    #[error("who sends the message or gets it is ambiguous")]
     Ambiguous,
     /// The content has no `Content-Type` (§2.4).
     #[error("the content has no type")]

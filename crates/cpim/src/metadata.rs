@@ -45,15 +45,14 @@ impl<'a> Metadata<'a> {
         if name.is_empty() || !name.bytes().all(is_name_octet) {
             return Err(Error::NotAHeader);
         }
-        let value = value(rest)?;
         match Known::of(name, &self.namespaces)? {
-            Known::From => self.from.push(address(value)?),
-            Known::To => self.to.push(address(value)?),
-            Known::Cc => self.cc.push(address(value)?),
-            Known::DateTime => put_once(&mut self.date_time, value)?,
-            Known::ContentType => put_once(&mut self.content_type, value)?,
-            Known::Require => self.require.extend(value.split(',').map(str::trim).filter(|name| !name.is_empty())),
-            Known::Namespace => self.namespaces.declare(value)?,
+            Known::From => self.from.push(address(value(rest)?)?),
+            Known::To => self.to.push(address(value(rest)?)?),
+            Known::Cc => self.cc.push(address(value(rest)?)?),
+            Known::DateTime => put_once(&mut self.date_time, value(rest)?)?,
+            Known::ContentType => put_once(&mut self.content_type, value(rest)?)?,
+            Known::Require => self.require.extend(names(value(rest)?)),
+            Known::Namespace => self.namespaces.declare(value(rest)?)?,
             Known::Other => {}
         }
         Ok(())
@@ -91,7 +90,7 @@ impl Known {
         };
         match (namespaces.is_cpim(prefix), prefix, known) {
             (true, _, known) => Ok(known),
-            (false, None, Self::From | Self::To | Self::Cc) => Err(Error::Ambiguous),
+            (false, None, Self::From | Self::To | Self::Cc | Self::Namespace) => Err(Error::Ambiguous),
             (false, ..) => Ok(Self::Other),
         }
     }
@@ -119,7 +118,12 @@ impl<'a> Namespaces<'a> {
         let (prefix, uri) = value.split_once('<').ok_or(Error::Namespace)?;
         let uri = uri.strip_suffix('>').ok_or(Error::Namespace)?;
         let prefix = prefix.trim_matches(' ');
-        let is_cpim = uri == CPIM;
+        if !prefix.bytes().all(is_name_octet) || prefix.contains('.') {
+            return Err(Error::Namespace);
+        }
+        // URNs differ in case here and there without meaning another (RFC 8141 §3.1). Whoever takes them for the same would
+        // see one more From than whoever does not; so they are the same here, and several From are refused.
+        let is_cpim = uri.eq_ignore_ascii_case(CPIM);
         if prefix.is_empty() {
             self.default_is_foreign = !is_cpim;
         } else if let Some(known) = self.prefixes.iter_mut().find(|known| known.0 == prefix) {
@@ -146,6 +150,11 @@ fn is_name_octet(octet: u8) -> bool {
     octet.is_ascii_graphic() && !b"()<>@,;:\\\"/[]?={}".contains(&octet)
 }
 
+/// The names in a comma list (§4.7).
+fn names(list: &str) -> impl Iterator<Item = &str> {
+    list.split(',').map(|name| name.trim_matches(' ')).filter(|name| !name.is_empty())
+}
+
 /// What follows a header's colon without its parameters (§3.3) and without the spaces around it.
 fn value(after_colon: &str) -> Result<&str, Error> {
     let mut rest = after_colon;
@@ -155,17 +164,18 @@ fn value(after_colon: &str) -> Result<&str, Error> {
     Ok(rest.trim_matches(' '))
 }
 
-/// What follows `name=value`, where the value is a token or a quoted string.
+/// What follows `name=value`, where the value is a token or a quoted string. Neither may hold an angle bracket, by which it
+/// could pass for the header's address.
 fn skip_parameter(parameter: &str) -> Result<&str, Error> {
-    let (_, value) = parameter.split_once('=').ok_or(Error::Parameter)?;
+    let (name, value) = parameter.split_once('=').ok_or(Error::Parameter)?;
     let end = match value.strip_prefix('"') {
         Some(string) => closing_quote(string).ok_or(Error::Parameter)?.saturating_add(2),
         None => value.find([' ', ';']).unwrap_or(value.len()),
     };
-    match value.get(end..) {
-        Some(rest) if rest.is_empty() || rest.starts_with([' ', ';']) => Ok(rest),
-        _ => Err(Error::Parameter),
-    }
+    let (value, rest) = value.split_at_checked(end).ok_or(Error::Parameter)?;
+    let is_value = value.starts_with('"') || value.bytes().all(|octet| !octet.is_ascii() || is_name_octet(octet));
+    let is_parameter = !name.is_empty() && name.bytes().all(is_name_octet) && is_value && !value.contains(['<', '>']);
+    if is_parameter && (rest.is_empty() || rest.starts_with([' ', ';'])) { Ok(rest) } else { Err(Error::Parameter) }
 }
 
 /// Where the quote stands that ends a string, whose opening quote has been taken off.
@@ -181,7 +191,7 @@ fn closing_quote(string: &str) -> Option<usize> {
 /// Reads `[ Formal-name ] "<" URI ">"` or, as some peers write, a bare URI.
 ///
 /// A quoted name is skipped as a whole, and nothing may follow the closing bracket: so a name cannot pass an address of
-/// its own off as the header's.
+/// its own off as the header's. Where it looks like one, it is refused: not every reader skips quotes.
 fn address(value: &str) -> Result<Address<'_>, Error> {
     let name_end = match value.strip_prefix('"') {
         Some(string) => closing_quote(string).ok_or(Error::Address)?.saturating_add(2),
@@ -189,6 +199,9 @@ fn address(value: &str) -> Result<Address<'_>, Error> {
     };
     let (name, rest) = value.split_at_checked(name_end).ok_or(Error::Address)?;
     let name = Some(name.trim_matches(' ')).filter(|name| !name.is_empty());
+    if name.is_some_and(holds_address) {
+        return Err(Error::Ambiguous);
+    }
     match rest.trim_start_matches(' ').strip_prefix('<') {
         Some(rest) => {
             let uri = rest.strip_suffix('>').filter(|uri| !uri.contains(['<', '>'])).ok_or(Error::Address)?;
@@ -197,6 +210,12 @@ fn address(value: &str) -> Result<Address<'_>, Error> {
         None if name.is_none() && is_bare_uri(rest) => Ok(Address { name, uri: rest }),
         None => Err(Error::Address),
     }
+}
+
+/// Whether a name holds something like an address in brackets.
+pub(crate) fn holds_address(name: &str) -> bool {
+    let Some((_, rest)) = name.split_once('<') else { return false };
+    rest.split_once(':').is_some_and(|(_, rest)| rest.contains('>'))
 }
 
 /// Whether a value without brackets is a URI by its looks: a scheme, a colon, something, and no space anywhere.
