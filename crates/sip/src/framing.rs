@@ -6,7 +6,7 @@
 //! a message costs only that message.
 
 use crate::message::Message;
-use crate::parse::{Head, Malformed, find_head_end};
+use crate::parse::{Head, Malformed, find_head_end, parse};
 
 /// Cuts a byte stream into messages. It holds at most one unfinished message (bounded by the limits, never allocated
 /// ahead) and what was fed since [`Framer::next`] last gave `None`.
@@ -37,6 +37,19 @@ pub enum Frame {
         /// answer, and nothing more comes from it.
         close: bool,
     },
+}
+
+impl Frame {
+    /// What one read brings that is one message: a datagram, or a WebSocket message (RFC 7118 §5.3, with the ping of its
+    /// §6). Empty lines in a datagram read as a ping too; answer those of connections only (RFC 5626 §4.4.1).
+    #[must_use]
+    pub fn of_one_message(octets: &[u8]) -> Self {
+        match parse(octets) {
+            _ if octets == b"\r\n\r\n" => Self::Ping,
+            Ok(message) => Self::Message(message),
+            Err(malformed) => Self::Malformed { malformed, close: false },
+        }
+    }
 }
 
 #[derive(Debug)]

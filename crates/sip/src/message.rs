@@ -1,9 +1,15 @@
 //! Messages as raw rows: what was written stays as it was written, typed values are for decisions.
 
+mod headers;
+mod names;
+
 use std::borrow::Cow;
 use std::fmt;
 
 use crate::typed;
+
+pub use headers::{Headers, Row};
+pub use names::reason_phrase;
 
 /// A method. Any token is one (RFC 3261 §7.1); compared case-sensitively.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -43,6 +49,12 @@ impl Method {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// Whether it is one of the constants here.
+    #[must_use]
+    pub fn is_well_known(&self) -> bool {
+        Self::well_known(&self.0).is_some()
+    }
 }
 
 impl fmt::Display for Method {
@@ -57,106 +69,6 @@ impl fmt::Debug for Method {
     }
 }
 
-/// One header field row: name and value as written (line folding undone, RFC 3261 §7.3.1).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Row {
-    name: Cow<'static, str>,
-    value: String,
-}
-
-impl Row {
-    /// The name as written, perhaps in compact form.
-    #[must_use]
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// The value as written, without the white space around it.
-    #[must_use]
-    pub fn value(&self) -> &str {
-        &self.value
-    }
-
-    /// Whether the row is of that header field: case-blind, compact forms (RFC 3261 §7.3.3) equal to long ones.
-    #[must_use]
-    pub fn is(&self, name: &str) -> bool {
-        long_form(&self.name).eq_ignore_ascii_case(long_form(name))
-    }
-}
-
-/// Header field rows, in order.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Headers(Vec<Row>);
-
-impl Headers {
-    /// All rows in order.
-    pub fn rows(&self) -> std::slice::Iter<'_, Row> {
-        self.0.iter()
-    }
-
-    /// The value of the first row of that name.
-    #[must_use]
-    pub fn get(&self, name: &str) -> Option<&str> {
-        self.0.iter().find(|row| row.is(name)).map(Row::value)
-    }
-
-    /// The values of all rows of that name, in order, each as written.
-    pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> + 'a {
-        self.0.iter().filter(move |row| row.is(name)).map(Row::value)
-    }
-
-    /// The elements of a comma-separated header field, over all its rows, in order.
-    pub fn list<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> + 'a {
-        self.all(name).flat_map(typed::split_list)
-    }
-
-    /// How many rows of that name there are.
-    #[must_use]
-    pub fn count(&self, name: &str) -> usize {
-        self.all(name).count()
-    }
-
-    /// Appends a row. What could end the row early (CR, LF, NUL) becomes a space, so that no value can start a
-    /// header field of its own; a name that is no token is left out altogether.
-    pub fn push(&mut self, name: impl Into<Cow<'static, str>>, value: impl Into<String>) {
-        let name = name.into();
-        if typed::is_token(&name) {
-            self.0.push(Row { name, value: one_line(value.into()) });
-        }
-    }
-
-    /// Takes out every row of that name.
-    pub fn remove(&mut self, name: &str) {
-        self.0.retain(|row| !row.is(name));
-    }
-
-    pub(crate) fn push_read(&mut self, name: &str, value: String) {
-        let name = well_known_name(name).map_or_else(|| Cow::Owned(name.to_owned()), Cow::Borrowed);
-        self.0.push(Row { name, value });
-    }
-
-    pub(crate) fn last_value_mut(&mut self) -> Option<&mut String> {
-        self.0.last_mut().map(|row| &mut row.value)
-    }
-
-    pub(crate) fn first_value_mut(&mut self, name: &str) -> Option<&mut String> {
-        self.0.iter_mut().find(|row| row.is(name)).map(|row| &mut row.value)
-    }
-
-    pub(crate) fn copy_from(&mut self, other: &Headers, name: &str) {
-        self.0.extend(other.0.iter().filter(|row| row.is(name)).cloned());
-    }
-
-    fn encode(&self, out: &mut Vec<u8>) {
-        for row in &self.0 {
-            out.extend_from_slice(row.name.as_bytes());
-            out.extend_from_slice(b": ");
-            out.extend_from_slice(row.value.as_bytes());
-            out.extend_from_slice(b"\r\n");
-        }
-    }
-}
-
 /// A request. From [`crate::parse`] it always has one readable From, To, Call-ID and CSeq and at least one Via.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
@@ -164,7 +76,7 @@ pub struct Request {
     pub method: Method,
     /// The Request-URI as written.
     pub uri: String,
-    /// The rows. Content-Length is written by [`Request::encode`] and need not be among them.
+    /// The rows. [`Request::encode`] writes a Content-Length of its own, whatever stands here.
     pub headers: Headers,
     /// The body.
     pub body: Vec<u8>,
@@ -215,11 +127,7 @@ impl Request {
     /// The octets on the wire, Content-Length written from the body.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(512 + self.body.len());
-        for part in [self.method.as_str(), " ", &self.uri, " SIP/2.0\r\n"] {
-            out.extend_from_slice(part.as_bytes());
-        }
-        finish(out, &self.headers, &self.body)
+        encode([self.method.as_str(), " ", &self.uri, " SIP/2.0"], &self.headers, &self.body)
     }
 }
 
@@ -230,7 +138,7 @@ pub struct Response {
     pub code: u16,
     /// The reason phrase.
     pub reason: String,
-    /// The rows. Content-Length is written by [`Response::encode`] and need not be among them.
+    /// The rows. [`Response::encode`] writes a Content-Length of its own, whatever stands here.
     pub headers: Headers,
     /// The body.
     pub body: Vec<u8>,
@@ -238,18 +146,22 @@ pub struct Response {
 
 impl Response {
     /// The response to `request` (RFC 3261 §8.2.6.2): Via, From, To, Call-ID and CSeq copied as they were written, and
-    /// `to_tag` added to a To without one. Record-Route is copied into what may make a dialog (§12.1.1).
+    /// `to_tag` added to a To without one. Record-Route is copied into what may make a dialog (§12.1.1), Timestamp into a
+    /// 100 (§8.2.6.1).
     #[must_use]
     pub fn to(request: &Request, code: u16, to_tag: Option<&str>) -> Self {
-        let mut headers = Headers(Vec::with_capacity(12));
+        let mut headers = Headers::with_capacity(12);
         for name in ["Via", "From", "To", "Call-ID", "CSeq"] {
             headers.copy_from(&request.headers, name);
         }
-        if let (Some(tag), Some(to)) = (to_tag, headers.first_value_mut("To")) {
-            if typed::tag(to).is_none() {
-                to.push_str(";tag=");
-                to.push_str(tag);
-            }
+        if let (Some(tag), Some(to)) = (to_tag, headers.first_mut("To"))
+            && typed::tag(to.value()).is_none()
+        {
+            to.extend(b";tag=");
+            to.extend(tag.as_bytes());
+        }
+        if code == 100 {
+            headers.copy_from(&request.headers, "Timestamp");
         }
         if (101..300).contains(&code) {
             headers.copy_from(&request.headers, "Record-Route");
@@ -271,11 +183,7 @@ impl Response {
     /// The octets on the wire, Content-Length written from the body.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(512 + self.body.len());
-        out.extend_from_slice(format!("SIP/2.0 {:03} ", self.code).as_bytes());
-        out.extend_from_slice(self.reason.as_bytes());
-        out.extend_from_slice(b"\r\n");
-        finish(out, &self.headers, &self.body)
+        encode(["SIP/2.0 ", &format!("{:03}", self.code), " ", &self.reason], &self.headers, &self.body)
     }
 }
 
@@ -308,126 +216,14 @@ pub struct Body {
     pub octets: Vec<u8>,
 }
 
-fn finish(mut out: Vec<u8>, headers: &Headers, body: &[u8]) -> Vec<u8> {
-    headers.encode(&mut out);
-    if headers.get("Content-Length").is_none() {
-        out.extend_from_slice(format!("Content-Length: {}\r\n", body.len()).as_bytes());
-    }
+fn encode(start: [&str; 4], headers: &Headers, body: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(512 + body.len());
+    // Nothing in a start line can end it early.
+    let start = start.iter().flat_map(|part| part.bytes());
+    out.extend(start.map(|octet| if matches!(octet, b'\r' | b'\n' | 0) { b' ' } else { octet }));
     out.extend_from_slice(b"\r\n");
+    headers.encode_without("Content-Length", &mut out);
+    out.extend_from_slice(format!("Content-Length: {}\r\n\r\n", body.len()).as_bytes());
     out.extend_from_slice(body);
     out
-}
-
-pub(crate) fn one_line(value: String) -> String {
-    if value.bytes().any(|octet| matches!(octet, b'\r' | b'\n' | 0)) {
-        return value.replace(['\r', '\n', '\0'], " ");
-    }
-    value
-}
-
-/// The reason phrase of RFC 3261 §21 and the IANA registry; empty for codes without one.
-#[must_use]
-pub fn reason_phrase(code: u16) -> &'static str {
-    match code {
-        100 => "Trying",
-        180 => "Ringing",
-        181 => "Call Is Being Forwarded",
-        182 => "Queued",
-        183 => "Session Progress",
-        200 => "OK",
-        202 => "Accepted",
-        300 => "Multiple Choices",
-        301 => "Moved Permanently",
-        302 => "Moved Temporarily",
-        400 => "Bad Request",
-        401 => "Unauthorized",
-        403 => "Forbidden",
-        404 => "Not Found",
-        405 => "Method Not Allowed",
-        406 => "Not Acceptable",
-        407 => "Proxy Authentication Required",
-        408 => "Request Timeout",
-        410 => "Gone",
-        413 => "Request Entity Too Large",
-        414 => "Request-URI Too Long",
-        415 => "Unsupported Media Type",
-        416 => "Unsupported URI Scheme",
-        420 => "Bad Extension",
-        421 => "Extension Required",
-        422 => "Session Interval Too Small",
-        423 => "Interval Too Brief",
-        480 => "Temporarily Unavailable",
-        481 => "Call/Transaction Does Not Exist",
-        482 => "Loop Detected",
-        483 => "Too Many Hops",
-        484 => "Address Incomplete",
-        486 => "Busy Here",
-        487 => "Request Terminated",
-        488 => "Not Acceptable Here",
-        489 => "Bad Event",
-        491 => "Request Pending",
-        500 => "Server Internal Error",
-        501 => "Not Implemented",
-        503 => "Service Unavailable",
-        505 => "Version Not Supported",
-        513 => "Message Too Large",
-        600 => "Busy Everywhere",
-        603 => "Decline",
-        604 => "Does Not Exist Anywhere",
-        606 => "Not Acceptable",
-        _ => "",
-    }
-}
-
-/// The long form of a compact name (RFC 3261 §7.3.3 and the IANA registry), or the name itself.
-fn long_form(name: &str) -> &str {
-    let [letter] = name.as_bytes() else { return name };
-    match letter.to_ascii_lowercase() {
-        b'a' => "Accept-Contact",
-        b'b' => "Referred-By",
-        b'c' => "Content-Type",
-        b'd' => "Request-Disposition",
-        b'e' => "Content-Encoding",
-        b'f' => "From",
-        b'i' => "Call-ID",
-        b'j' => "Reject-Contact",
-        b'k' => "Supported",
-        b'l' => "Content-Length",
-        b'm' => "Contact",
-        b'o' => "Event",
-        b'r' => "Refer-To",
-        b's' => "Subject",
-        b't' => "To",
-        b'u' => "Allow-Events",
-        b'v' => "Via",
-        b'x' => "Session-Expires",
-        b'y' => "Identity",
-        _ => name,
-    }
-}
-
-/// The names that are common enough not to be allocated, exactly as usually written.
-fn well_known_name(name: &str) -> Option<&'static str> {
-    const NAMES: [&str; 19] = [
-        "Via",
-        "From",
-        "To",
-        "Call-ID",
-        "CSeq",
-        "Contact",
-        "Max-Forwards",
-        "Content-Type",
-        "Content-Length",
-        "Record-Route",
-        "Route",
-        "User-Agent",
-        "Server",
-        "Allow",
-        "Supported",
-        "Require",
-        "Accept",
-        "Authorization",
-        "Expires",
-    ];
-    NAMES.into_iter().find(|known| *known == name)
 }

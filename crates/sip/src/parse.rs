@@ -1,10 +1,11 @@
 //! Octets to messages (RFC 3261 §7): strict, so that no two readers can read the same octets differently.
 
 use crate::message::{Headers, Message, Method, Request, Response};
+use crate::transaction::COOKIE;
 use crate::typed::{self, CSeq, NameAddr, Uri, Via};
 
-/// The most Via values a message may have.
-const MAX_VIA: usize = 70;
+/// The most values a message may have of each header field that goes through proxies or makes a route.
+const MAX_HOPS: usize = 70;
 /// The most header field rows a message may have.
 const MAX_ROWS: usize = 512;
 
@@ -12,7 +13,7 @@ const MAX_ROWS: usize = 512;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{reason}")]
 pub struct Malformed {
-    /// The status code that tells a peer so: 400, 413, 505, 513.
+    /// The status code that tells a peer so: 400, 413, 501, 505, 513.
     pub code: u16,
     /// What is wrong, in words fit for a reason phrase.
     pub reason: &'static str,
@@ -22,6 +23,8 @@ pub struct Malformed {
 
 /// What is wrong with a message: the status code and the reason phrase for it.
 pub(crate) type Fault = (u16, &'static str);
+
+const UNREADABLE_START: Fault = (400, "Unreadable Start Line");
 
 /// Reads one whole message, as a datagram or a WebSocket message carries it. Octets beyond Content-Length are
 /// discarded, and without Content-Length the body reaches to the end (RFC 3261 §18.3). Empty lines before the start line
@@ -90,9 +93,18 @@ pub(crate) struct Head {
 
 #[derive(Debug)]
 enum Start {
-    Request { method: Method, uri: String },
-    Response { code: u16, reason: String },
+    Request {
+        method: Method,
+        uri: String,
+    },
+    Response {
+        code: u16,
+        reason: String,
+    },
+    /// Nothing, or what begins like a response and is none.
     Unreadable,
+    /// What could have been meant as a request.
+    Garbled,
 }
 
 impl Head {
@@ -160,9 +172,11 @@ impl Head {
 
     /// The message of this head and that body, all rules checked.
     pub(crate) fn into_message(mut self, body: Vec<u8>) -> Result<Message, Malformed> {
-        let checked = self.check();
-        if let Err(fault) = checked {
+        if let Err(fault) = self.check() {
             self.fault(fault);
+        }
+        if !body.is_empty() && self.headers.get("Content-Type").is_none() {
+            self.fault((400, "Missing Content-Type"));
         }
         let Self { start, headers, fault, .. } = self;
         let request = match start {
@@ -173,7 +187,18 @@ impl Head {
                     Some((code, reason)) => Err(Malformed { code, reason, request: None }),
                 };
             }
-            Start::Unreadable => return Err(Malformed { code: 400, reason: "Unreadable Start Line", request: None }),
+            // The method that the answer repeats is the one of CSeq.
+            Start::Garbled => {
+                let cseq = headers.get("CSeq").and_then(|value| CSeq::parse(value).ok());
+                let method = cseq.and_then(|cseq| Method::new(cseq.method));
+                let request = method.map(|method| Box::new(Request { method, uri: String::new(), headers, body }));
+                let (code, reason) = fault.unwrap_or(UNREADABLE_START);
+                return Err(Malformed { code, reason, request });
+            }
+            Start::Unreadable => {
+                let (code, reason) = fault.unwrap_or(UNREADABLE_START);
+                return Err(Malformed { code, reason, request: None });
+            }
         };
         match fault {
             None => Ok(Message::Request(request)),
@@ -182,11 +207,16 @@ impl Head {
     }
 
     fn start_line(&mut self, line: &[u8]) {
-        let Ok(line) = std::str::from_utf8(line) else { return };
+        // A URI keeps no U+FFFD, so octets that are not UTF-8 pass only in a reason phrase.
+        let line = String::from_utf8_lossy(line);
+        if !line.bytes().all(|octet| octet == b'\t' || !octet.is_ascii_control()) {
+            self.uncertain = true;
+            self.fault((400, "Control Character In Start Line"));
+        }
         if line.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("SIP/")) {
-            self.status_line(line);
+            self.status_line(&line);
         } else {
-            self.request_line(line);
+            self.request_line(&line);
         }
     }
 
@@ -197,20 +227,16 @@ impl Head {
         if let (true, Some(code @ 100..=699)) = (version.eq_ignore_ascii_case("SIP/2.0"), code) {
             self.start = Start::Response { code, reason: parts.next().unwrap_or_default().to_owned() };
         }
-        if !line.bytes().all(is_text) {
-            self.fault((400, "Control Character In Start Line"));
-        }
     }
 
     fn request_line(&mut self, line: &str) {
+        self.start = Start::Garbled;
         let Some((method, rest)) = line.split_once([' ', '\t']) else { return };
         let Some(method) = Method::new(method) else { return };
         let (uri, version) = rest.trim().rsplit_once([' ', '\t']).unwrap_or((rest, ""));
-        let exact = line.len() == method.as_str().len() + uri.len() + version.len() + 2;
+        let exact = line.split(' ').eq([method.as_str(), uri, version]);
         self.start = Start::Request { method, uri: uri.to_owned() };
-        if !line.bytes().all(is_text) {
-            self.fault((400, "Control Character In Start Line"));
-        } else if !is_version(version) || !exact {
+        if !is_version(version) || !exact {
             self.fault((400, "Bad Request Line"));
         } else if !version.eq_ignore_ascii_case("SIP/2.0") {
             self.fault((505, "Version Not Supported"));
@@ -219,25 +245,20 @@ impl Head {
 
     /// Takes one line; `false` when nothing more should be read.
     fn row(&mut self, line: &[u8]) -> bool {
-        let line = match std::str::from_utf8(line) {
-            Ok(line) if line.bytes().all(is_text) => line,
-            Ok(_) => {
-                self.uncertain = true;
-                self.fault((400, "Control Character In Header Field"));
-                return true;
-            }
-            Err(_) => {
-                self.fault((400, "Header Field Is Not UTF-8"));
-                return true;
-            }
-        };
-        if line.starts_with([' ', '\t']) {
-            self.folded(line.trim());
+        if !is_text(line) {
+            self.uncertain = true;
+            self.fault((400, "Control Character In Header Field"));
             return true;
         }
-        match line.split_once(':') {
-            Some((name, value)) if typed::is_token(name.trim_end()) => {
-                self.headers.push_read(name.trim_end(), value.trim().to_owned());
+        if line.starts_with(b" ") || line.starts_with(b"\t") {
+            self.folded(line.trim_ascii());
+            return true;
+        }
+        let colon = memchr::memchr(b':', line).and_then(|at| line.split_at_checked(at));
+        let name = colon.and_then(|(name, _)| std::str::from_utf8(name.trim_ascii_end()).ok());
+        match (name.filter(|name| typed::is_token(name)), colon) {
+            (Some(name), Some((_, value))) => {
+                self.headers.push_read(name, value.get(1..).unwrap_or_default().trim_ascii());
             }
             _ => self.fault((400, "Bad Header Field Name")),
         }
@@ -248,15 +269,18 @@ impl Head {
         fits
     }
 
-    fn folded(&mut self, more: &str) {
-        match self.headers.last_value_mut() {
-            Some(value) if value.is_empty() => value.push_str(more),
-            Some(value) if !more.is_empty() => {
-                value.push(' ');
-                value.push_str(more);
+    fn folded(&mut self, more: &[u8]) {
+        match self.headers.last_mut() {
+            Some(row) if row.value().is_empty() => row.extend(more),
+            Some(row) if !more.is_empty() => {
+                row.extend(b" ");
+                row.extend(more);
             }
             Some(_) => {}
-            None => self.fault((400, "Folding Without Header Field")),
+            None => {
+                self.uncertain = true;
+                self.fault((400, "Folding Without Header Field"));
+            }
         }
     }
 
@@ -266,13 +290,14 @@ impl Head {
                 self.check_mandatory()?;
                 self.check_cseq(Some(method))?;
                 self.check_max_forwards()?;
+                self.check_hops()?;
                 check_request_uri(uri)
             }
             Start::Response { .. } => {
                 self.check_mandatory()?;
                 self.check_cseq(None)
             }
-            Start::Unreadable => Ok(()),
+            Start::Unreadable | Start::Garbled => Err(UNREADABLE_START),
         }
     }
 
@@ -284,7 +309,7 @@ impl Head {
         let to = self.single("To", "Missing To", "Repeated To")?;
         NameAddr::parse(to).map_err(|_| (400, "Unreadable To"))?;
         let call_id = self.single("Call-ID", "Missing Call-ID", "Repeated Call-ID")?;
-        if call_id.is_empty() || call_id.contains([' ', '\t', ',']) {
+        if call_id.is_empty() || !call_id.bytes().all(|octet| octet.is_ascii_graphic() && octet != b',') {
             return Err((400, "Unreadable Call-ID"));
         }
         if self.headers.count("Content-Type") > 1 {
@@ -296,9 +321,12 @@ impl Head {
     fn check_via(&self) -> Result<(), Fault> {
         let mut count = 0;
         for value in self.headers.list("Via") {
-            Via::parse(value).map_err(|_| (400, "Unreadable Via"))?;
+            let via = Via::parse(value).map_err(|_| (400, "Unreadable Via"))?;
+            if count == 0 && via.branch == Some(COOKIE) {
+                return Err((400, "Via Branch Without Identifier"));
+            }
             count += 1;
-            if count > MAX_VIA {
+            if count > MAX_HOPS {
                 return Err((400, "Too Many Via"));
             }
         }
@@ -309,8 +337,11 @@ impl Head {
         let value = self.single("CSeq", "Missing CSeq", "Repeated CSeq")?;
         let cseq = CSeq::parse(value).map_err(|_| (400, "Unreadable CSeq"))?;
         match method {
-            Some(method) if method.as_str() != cseq.method => Err((400, "CSeq Of Another Method")),
-            _ => Ok(()),
+            Some(method) if method.as_str() == cseq.method => Ok(()),
+            // RFC 4475 §3.1.2.18: what a method unknown here may want of its CSeq is unknown too.
+            Some(method) if !method.is_well_known() => Err((501, "Not Implemented")),
+            Some(_) => Err((400, "CSeq Of Another Method")),
+            None => Ok(()),
         }
     }
 
@@ -320,6 +351,21 @@ impl Head {
         match typed::digits(value) {
             Some(0..=255) if rows.next().is_none() => Ok(()),
             _ => Err((400, "Unreadable Max-Forwards")),
+        }
+    }
+
+    /// What a dialog or an answer will be made of.
+    fn check_hops(&self) -> Result<(), Fault> {
+        let sound = |name| {
+            let mut values = self.headers.list(name).take(MAX_HOPS + 1);
+            let readable = |value| value == "*" && name == "Contact" || NameAddr::parse(value).is_ok();
+            values.by_ref().take(MAX_HOPS).all(readable) && values.next().is_none()
+        };
+        match ["Contact", "Route", "Record-Route"].map(sound) {
+            [false, ..] => Err((400, "Unreadable Contact")),
+            [_, false, _] => Err((400, "Unreadable Route")),
+            [_, _, false] => Err((400, "Unreadable Record-Route")),
+            _ => Ok(()),
         }
     }
 
@@ -336,9 +382,19 @@ fn check_request_uri(uri: &str) -> Result<(), Fault> {
     if parsed.has_headers() { Err((400, "Header Fields In Request-URI")) } else { Ok(()) }
 }
 
-/// No control characters but the tab.
-fn is_text(octet: u8) -> bool {
-    octet == b'\t' || !octet.is_ascii_control()
+/// No control characters but the tab, and what a quoted-string holds behind a backslash (RFC 3261 §25.1, quoted-pair).
+fn is_text(line: &[u8]) -> bool {
+    let (mut quoted, mut escaped) = (false, false);
+    line.iter().all(|octet| {
+        let sound = *octet == b'\t' || !octet.is_ascii_control() || escaped && !matches!(octet, b'\r' | b'\n');
+        let plain = !std::mem::take(&mut escaped);
+        match octet {
+            b'"' if plain => quoted = !quoted,
+            b'\\' if plain => escaped = quoted,
+            _ => {}
+        }
+        sound
+    })
 }
 
 fn is_version(text: &str) -> bool {

@@ -172,10 +172,10 @@ impl Authenticator {
             return Verdict::Stale;
         }
         self.counts.insert(nonce, count);
-        if self.counts.len() > REMEMBERED {
-            if let Some((forgotten, _)) = self.counts.pop_first() {
-                self.forgotten_before = (forgotten.0, forgotten.1.saturating_add(1));
-            }
+        if self.counts.len() > REMEMBERED
+            && let Some((forgotten, _)) = self.counts.pop_first()
+        {
+            self.forgotten_before = (forgotten.0, forgotten.1.saturating_add(1));
         }
         Verdict::Ok
     }
