@@ -22,8 +22,8 @@ pub struct Message<'a> {
 /// Somebody who sends or gets a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Party<'a> {
-    /// The name as a person reads it, without quotes or escapes. One that holds an address in angle brackets is left out:
-    /// some reader would take that one for the party's.
+    /// The name as a person reads it, without quotes or escapes. One that holds an address in angle brackets is left
+    /// out: some reader would take that one for the party's.
     pub name: Option<&'a str>,
     /// The URI. What no URI can hold is written with percent signs, so that none breaks out of its brackets.
     pub uri: &'a str,

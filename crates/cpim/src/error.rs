@@ -37,9 +37,9 @@ pub enum Error {
     /// `DateTime` or `Content-Type` stands there twice.
     #[error("a header stands there twice")]
     Duplicate,
-    /// Readers would disagree about who sends the message or gets it. A `From`, `To`, `cc` or `NS` without a prefix stands
-    /// where another default namespace holds (§3.4): by the RFC it is not that of CPIM, but a reader that knows no
-    /// namespaces would take it for it. Or a name holds an address in angle brackets.
+    /// Readers would disagree about who sends the message or gets it. A `From`, `To`, `cc` or `NS` without a prefix
+    /// stands where another default namespace holds (§3.4): by the RFC it is not that of CPIM, but a reader that knows
+    /// no namespaces would take it for it. Or a name holds an address in angle brackets.
     #[error("who sends the message or gets it is ambiguous")]
     Ambiguous,
     /// The content has no `Content-Type` (§2.4).

@@ -33,8 +33,8 @@ pub struct Head<'a> {
 }
 
 impl<'a> Head<'a> {
-    /// The media type of the content, in the sender's case: what stands before parameters, spaces and line breaks. Where
-    /// spaces stand within it, as in no message that was ever seen, it is cut short and is no type.
+    /// The media type of the content, in the sender's case: what stands before parameters, spaces and line breaks.
+    /// Where spaces stand within it, as in no message that was ever seen, it is cut short and is no type.
     pub fn media_type(&self) -> &'a str {
         self.content_type.trim().split(|c: char| c == ';' || c.is_whitespace()).next().unwrap_or_default()
     }
@@ -61,8 +61,8 @@ impl<'a> Address<'a> {
 /// Reads the headers at the beginning of `octets`.
 ///
 /// `Ok(None)` asks for more octets; it is never said of [`MAX_HEAD`] octets or more. More octets never change an answer
-/// that is not `Ok(None)`, and octets without a line feed never change that one. Nothing is copied; the work grows with the
-/// length of the headers.
+/// that is not `Ok(None)`, and octets without a line feed never change that one. Nothing is copied; the work grows with
+/// the length of the headers.
 ///
 /// # Errors
 ///

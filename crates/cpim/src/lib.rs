@@ -7,10 +7,10 @@
 //! What this crate deliberately lacks: it does not touch the content (decoding of `Content-Transfer-Encoding`,
 //! multiparts and signatures belong to who shows it), does not compare URIs and does not check `DateTime`.
 //!
-//! Where it reads more than the RFC allows, because peers in use write it: an address without angle brackets, any or
-//! no space after a header's colon, content headers that end in a bare LF, and the form without a block of content
-//! headers of its own that the examples of RFC 7701 §9 have (where `Content-Type` stands among the message headers, these
-//! are all the headers there are). Where it reads less: what two readers could take for two different senders is an error
+//! Where it reads more than the RFC allows, because peers in use write it: an address without angle brackets, any or no
+//! space after a header's colon, content headers that end in a bare LF, and the form without a block of content headers
+//! of its own that the examples of RFC 7701 §9 have (where `Content-Type` stands among the message headers, these are
+//! all the headers there are). Where it reads less: what two readers could take for two different senders is an error
 //! ([`Error::Ambiguous`], [`Error::BareLineFeed`]).
 
 mod content;

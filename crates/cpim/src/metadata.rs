@@ -121,8 +121,8 @@ impl<'a> Namespaces<'a> {
         if !prefix.bytes().all(is_name_octet) || prefix.contains('.') {
             return Err(Error::Namespace);
         }
-        // URNs differ in case here and there without meaning another (RFC 8141 §3.1). Whoever takes them for the same would
-        // see one more From than whoever does not; so they are the same here, and several From are refused.
+        // URNs differ in case here and there without meaning another (RFC 8141 §3.1). Whoever takes them for the same
+        // would see one more From than whoever does not; so they are the same here, and several From are refused.
         let is_cpim = uri.eq_ignore_ascii_case(CPIM);
         if prefix.is_empty() {
             self.default_is_foreign = !is_cpim;
@@ -164,8 +164,8 @@ fn value(after_colon: &str) -> Result<&str, Error> {
     Ok(rest.trim_matches(' '))
 }
 
-/// What follows `name=value`, where the value is a token or a quoted string. Neither may hold an angle bracket, by which it
-/// could pass for the header's address.
+/// What follows `name=value`, where the value is a token or a quoted string. Neither may hold an angle bracket, by
+/// which it could pass for the header's address.
 fn skip_parameter(parameter: &str) -> Result<&str, Error> {
     let (name, value) = parameter.split_once('=').ok_or(Error::Parameter)?;
     let end = match value.strip_prefix('"') {

@@ -14,7 +14,7 @@ fn message(from: Party<'_>) -> String {
         content_type: "text/plain",
         content: b"",
     };
-    String::from_utf8(message.encode()).unwrap()
+    String::from_utf8(message.encode()).expect("a message without content is text")
 }
 
 // CONFORMANCE 3862-004, 3862-006, 3862-010, 3862-027, 3862-031

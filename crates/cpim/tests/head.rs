@@ -235,7 +235,8 @@ fn a_language_may_stand_before_the_value() {
 #[test]
 fn a_header_that_means_nothing_here_may_hold_anything() {
     let octets = crlf(
-        "X-Y: ;;=<<>\"\na.b.c: From: <sip:b@d>\n.From: <sip:b@d>\nFrom.: <sip:b@d>\nSubject:;lang x\nFrom: <sip:a@d>\n\nX: y\nContent-Type: a/b\n\n",
+        "X-Y: ;;=<<>\"\na.b.c: From: <sip:b@d>\n.From: <sip:b@d>\nFrom.: <sip:b@d>\nSubject:;lang x\nFrom: <sip:a@d>\n\n\
+         X: y\nContent-Type: a/b\n\n",
     );
     assert_eq!(uris(&whole(&octets).from), ["sip:a@d"]);
 }
@@ -293,7 +294,7 @@ fn lines_may_be_long_and_the_whole_head_is_bounded() {
     assert_eq!(whole(&octets).from.len(), 1);
 
     let last = b"Content-Type: a/b\r\n\r\n";
-    let filler = |length: usize| [b"S: ".repeat(1), b"x".repeat(length - 5), b"\r\n".to_vec()].concat();
+    let filler = |length: usize| [b"S: ".to_vec(), b"x".repeat(length - 5), b"\r\n".to_vec()].concat();
     let fits = [&filler(MAX_HEAD - last.len())[..], last, b"content"].concat();
     assert_eq!(whole(&fits).content_at, MAX_HEAD);
     let too_long = [&filler(MAX_HEAD - last.len() + 1)[..], last, b"content"].concat();
