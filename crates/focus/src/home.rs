@@ -372,6 +372,8 @@ impl Worker {
             }
             // Signalling knows who has a seat, and the notifier is not there yet to tell of the rest.
             Effect::Seated { .. } | Effect::Left { .. } | Effect::Roster(_) | Effect::Empty => {}
+            // No room has nicknames that are unique in the domain: nobody owns their registry yet.
+            Effect::Register(_) => {}
         }
     }
 

@@ -11,7 +11,7 @@ pub const MAX_ADDRESS: usize = 1024;
 ///
 /// A `sip` or `im` address is its scheme, its user part and its host with the port if one is given (RFC 3261 §19.1.4,
 /// RFC 3860 §3.2): the user part counts with its case and with its percent signs resolved where they change nothing,
-/// the host without its case. URI parameters and headers do not count, since peers address rooms with
+/// the host without its case and without the dot of the root. URI parameters and headers do not count, since peers address rooms with
 /// `;transport=tcp` (RFC 7701 §9.3), and a `sips` address is the `sip` one. A `tel` address is its number without visual
 /// separators and with `ext`, `isub` and `phone-context` if they are there (RFC 3966 §4).
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -165,7 +165,7 @@ impl Address {
                 "ext" => (&mut extension, without_separators(&value)),
                 "isub" => (&mut subaddress, value),
                 "phone-context" if value.starts_with('+') => (&mut context, without_separators(&value)),
-                "phone-context" => (&mut context, value),
+                "phone-context" => (&mut context, without_root(&value).to_owned()),
                 _ => continue,
             };
             if value.is_empty() || place.replace(value).is_some() {
@@ -269,6 +269,7 @@ fn push_host(text: &mut String, host: &str) -> Result<(), AddressError> {
         None => {
             let (name, port) = host.split_at(host.find(':').unwrap_or(host.len()));
             let is_name = |octet: u8| octet.is_ascii_alphanumeric() || b"-._".contains(&octet);
+            let name = without_root(name);
             if name.is_empty() || !name.bytes().all(is_name) {
                 return Err(AddressError::Host);
             }
@@ -284,6 +285,11 @@ fn push_host(text: &mut String, host: &str) -> Result<(), AddressError> {
         digits.and_then(|digits| digits.parse().ok()).filter(|&port| port != 0).ok_or(AddressError::Port)?;
     text.push_str(&format!(":{port}"));
     Ok(())
+}
+
+/// A host name without the dot that stands for the root of all names.
+fn without_root(name: &str) -> &str {
+    name.strip_suffix('.').unwrap_or(name)
 }
 
 /// The digits of a number without visual separators; a global one begins with a plus sign.

@@ -1,6 +1,6 @@
 //! What a room is told.
 
-use crate::{Address, MediaTypes, Policy};
+use crate::{Address, AskId, MediaTypes, Policy};
 
 /// One session of a participant. Whoever commands the room chooses it and never uses it for another session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -41,8 +41,14 @@ pub enum Command<'a> {
         /// Who takes it.
         guest: Guest,
     },
-    /// The session's media are there: from now on it is a member, listed and reached.
+    /// The session's media are there, for the first time or again: from now on it is a member, listed and reached.
     Enter {
+        /// The seat.
+        seat: SeatId,
+    },
+    /// The media of a member are gone, while its seat is kept for some time: it stays listed and has its nickname, but
+    /// messages do not reach it. It enters again, or leaves.
+    Suspend {
         /// The seat.
         seat: SeatId,
     },
@@ -58,7 +64,8 @@ pub enum Command<'a> {
         /// The seat.
         seat: SeatId,
     },
-    /// The session wants a nickname (RFC 7701 §7). Answered by [`Nickname`](crate::Effect::Nickname).
+    /// The session wants a nickname (RFC 7701 §7). Answered by [`Nickname`](crate::Effect::Nickname): at once or, where
+    /// the registry of the domain has to be asked, later. Later answers come in the order of the wishes.
     Nickname {
         /// The seat.
         seat: SeatId,
@@ -79,8 +86,17 @@ pub enum Command<'a> {
         /// The type of the wrapped content.
         content_type: &'a str,
     },
+    /// The registry of the domain has answered a [`Registration`](crate::Registration). An answer that comes too late is
+    /// passed over.
+    NicknameAnswer {
+        /// Which question.
+        ask: AskId,
+        /// Whether the session may have the nickname.
+        granted: bool,
+    },
     /// The room is deleted: everybody is dismissed and nobody gets in any more.
     Close,
-    /// The policy changes. Seats and nicknames that the new one would not grant are kept.
+    /// The policy changes. Seats and nicknames that the new one would not grant are kept, and a nickname that was granted in
+    /// the room alone is not made known to the domain.
     SetPolicy(Box<Policy>),
 }

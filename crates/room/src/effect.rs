@@ -1,6 +1,6 @@
 //! What a room says.
 
-use crate::{Address, SeatId};
+use crate::{Address, Registration, SeatId};
 
 /// Counts the entries into a room. Who entered in an epoch gets the messages of that epoch and of later ones.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -69,6 +69,8 @@ pub enum Effect {
         /// The nickname in force as it is to be shown (`None` after a removal), or why nothing has changed.
         outcome: Result<Option<String>, Refusal>,
     },
+    /// This is for the registry of the domain in which nicknames are unique.
+    Register(Registration),
     /// The session is to be ended; [`Command::Leave`](crate::Command::Leave) is expected after it.
     Dismiss {
         /// The seat.
@@ -137,6 +139,27 @@ pub enum Change {
         /// The session.
         seat: SeatId,
     },
+    /// A session is listed, but not reached for the time being.
+    SeatSuspended {
+        /// The user.
+        identity: Address,
+        /// The session.
+        seat: SeatId,
+    },
+    /// It is reached again.
+    SeatResumed {
+        /// The user.
+        identity: Address,
+        /// The session.
+        seat: SeatId,
+    },
+    /// A listed user is shown by another name for people: by that of the first of its sessions that has one.
+    DisplayNameChanged {
+        /// The user.
+        identity: Address,
+        /// The name now shown.
+        display_name: Option<String>,
+    },
     /// A listed user is shown by another nickname: by the one that was granted last among its sessions.
     NicknameChanged {
         /// The user.
@@ -172,7 +195,7 @@ pub enum Refusal {
     /// The room, or the user, has as many seats as it may have.
     #[error("no seat is left")]
     Full,
-    /// The session is no member (yet, or any more).
+    /// The session is no member (yet, or any more), or is suspended.
     #[error("not a member of the room")]
     NotAMember,
     /// The message has no From.
@@ -208,10 +231,17 @@ pub enum Refusal {
     /// The text cannot be a nickname.
     #[error("the nickname is malformed")]
     NicknameMalformed,
-    /// Another user has the nickname, or keeps it for a while after leaving.
+    /// Another user has the nickname or, where the policy minds, one that looks like it; or it is kept for that user for a
+    /// while after leaving.
     #[error("the nickname is taken")]
     NicknameTaken,
-    /// The policy reserves the nickname.
+    /// The policy reserves the nickname, or it is what the room or somebody else is called by their address.
     #[error("the nickname is reserved")]
     NicknameReserved,
+    /// The registry of the domain has not answered in time.
+    #[error("whether the nickname is free is not known")]
+    NicknameUndecided,
+    /// The session has too many wishes for nicknames that are not answered yet.
+    #[error("too many nicknames are wished for at a time")]
+    NicknameBusy,
 }

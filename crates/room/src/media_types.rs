@@ -1,6 +1,7 @@
 //! Lists of media types, RFC 4975 §8.6.
 
-/// Which media types are accepted: a list of `type/subtype`, `type/*` and `*`. The default accepts none.
+/// Which media types are accepted: a list of `type/subtype`, `type/*` and `*`, for which `*/*` is read too. The default
+/// accepts none.
 ///
 /// At most 64 patterns of 127 octets are kept; what [`lenient`](Self::lenient) finds beyond is not accepted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -101,7 +102,10 @@ fn essence(media_type: &str) -> &str {
 
 /// A pattern in lower case, if the text is one.
 fn normal(text: &str) -> Option<String> {
-    let text = essence(text);
+    let text = match essence(text) {
+        "*/*" => "*",
+        text => text,
+    };
     let well_formed = match text.split_once('/') {
         None => text == "*",
         Some((family, subtype)) => is_token(family) && (subtype == "*" || is_token(subtype)),

@@ -1,14 +1,16 @@
 //! The room: commands in, effects out.
 
-use std::collections::VecDeque;
+mod naming;
+
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Instant;
 
-use crate::nickname::{Nickname, Nicknames};
-use crate::roster::{Granted, Roster, Seat};
+use crate::reserved::Reserved;
+use crate::roster::{Presence, Roster, Seat, Shown};
 use crate::routing::{Names, Private, check_sender, single_recipient};
 use crate::{
-    Address, Audience, Capabilities, Change, Command, DeleteWhen, Dismissal, Effect, Epoch, Guest, MAX_SEATS_OF_USER,
-    Policy, Refusal, SeatId, Sequence, UserView,
+    Address, AskId, Audience, Capabilities, Change, Command, DeleteWhen, Dismissal, Effect, Epoch, Guest,
+    MAX_SEATS_OF_USER, NicknameRegistry, Policy, Refusal, SeatId, Sequence, UserView,
 };
 
 /// How many seats a room has. Who comes when all are taken is refused.
@@ -17,20 +19,24 @@ pub const MAX_SEATS: usize = 100_000;
 /// A chat room.
 ///
 /// Drain [`poll_output`](Self::poll_output) after each [`handle_input`](Self::handle_input) and
-/// [`handle_timeout`](Self::handle_timeout); one input leaves at most four effects there, or one a seat where it closes
-/// the room.
+/// [`handle_timeout`](Self::handle_timeout); one input leaves a handful of effects there, or one more for each seat where it
+/// closes the room. Whatever happens to one session costs the same in a small room and in a large one, but for the depth of
+/// its search trees.
 #[derive(Debug)]
 pub struct Room {
     names: Names,
     creator: Option<Address>,
     policy: Policy,
-    /// The reserved nicknames of the policy, ready to be compared.
-    reserved: Vec<Nickname>,
+    reserved: Reserved,
     roster: Roster,
-    nicknames: Nicknames,
+    nicknames: NicknameRegistry,
+    /// The questions to the registry of the domain that are open, with the time until which an answer counts. Later ones have
+    /// later times.
+    asks: BTreeMap<AskId, (SeatId, Instant)>,
     epoch: Epoch,
     accepted: u64,
     grants: u64,
+    asked: u64,
     closed: bool,
     effects: VecDeque<Effect>,
 }
@@ -38,17 +44,19 @@ pub struct Room {
 impl Room {
     /// An empty room. It may be addressed at its address and with the same user part at each of `hosts` (RFC 7701
     /// §6.1); a host without a port stands for all of its ports, and a text that is no host is passed over.
-    pub fn new(address: Address, hosts: &[&str], policy: Policy) -> Self {
+    pub fn new(address: Address, hosts: &[impl AsRef<str>], policy: Policy) -> Self {
         Self {
+            reserved: Reserved::new(&policy, &address),
             names: Names::new(address, hosts),
             creator: None,
-            reserved: reserved(&policy),
             policy,
             roster: Roster::default(),
-            nicknames: Nicknames::default(),
+            nicknames: NicknameRegistry::default(),
+            asks: BTreeMap::new(),
             epoch: Epoch::default(),
             accepted: 0,
             grants: 0,
+            asked: 0,
             closed: false,
             effects: VecDeque::new(),
         }
@@ -101,6 +109,7 @@ impl Room {
         match command {
             Command::Join { seat, guest } => self.join(seat, guest),
             Command::Enter { seat } => self.enter(seat),
+            Command::Suspend { seat } => self.suspend(seat),
             Command::Update { seat, capabilities } => self.update(seat, capabilities),
             Command::Leave { seat } => self.leave(now, seat),
             Command::Nickname { seat, name } => self.nickname(now, seat, name.unwrap_or_default()),
@@ -111,9 +120,10 @@ impl Room {
                 };
                 self.effects.push_back(effect);
             }
+            Command::NicknameAnswer { ask, granted } => self.nickname_answer(now, ask, granted),
             Command::Close => self.close(Dismissal::RoomDeleted),
             Command::SetPolicy(policy) => {
-                self.reserved = reserved(&policy);
+                self.reserved = Reserved::new(&policy, self.names.address());
                 self.policy = *policy;
             }
         }
@@ -122,6 +132,7 @@ impl Room {
     /// Does what is due.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.nicknames.handle_timeout(now);
+        self.nickname_answers_due(now);
     }
 
     /// The next effect.
@@ -131,7 +142,8 @@ impl Room {
 
     /// When [`handle_timeout`](Self::handle_timeout) wants to be called.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.nicknames.poll_timeout()
+        let answer = self.asks.first_key_value().map(|(_, (_, until))| *until);
+        [self.nicknames.poll_timeout(), answer].into_iter().flatten().min()
     }
 
     fn join(&mut self, seat: SeatId, guest: Guest) {
@@ -161,18 +173,35 @@ impl Room {
     }
 
     fn enter(&mut self, id: SeatId) {
-        let Some(seat) = self.roster.seat_mut(id).filter(|seat| seat.epoch.is_none()) else { return };
+        let Some(seat) = self.roster.seat(id).filter(|seat| !seat.is_present() && !self.closed) else { return };
+        let (identity, display_name) = (seat.identity.clone(), seat.display_name.clone());
+        let shown = self.roster.shown(&identity);
+        let is_first = self.roster.members_of(&identity).next().is_none();
         self.epoch = Epoch(self.epoch.0.saturating_add(1));
-        seat.epoch = Some(self.epoch);
-        let identity = seat.identity.clone();
-        let display_name = seat.display_name.clone();
-        let change = if self.roster.members_of(&identity).nth(1).is_none() {
-            Change::UserJoined { identity, seat: id, display_name }
-        } else {
-            Change::SeatJoined { identity, seat: id }
-        };
+        let Some(seat) = self.roster.seat_mut(id) else { return };
+        let was_suspended = matches!(seat.presence, Presence::Suspended(_));
+        seat.presence = Presence::Present(self.epoch);
         self.effects.push_back(Effect::Entered { seat: id, epoch: self.epoch });
-        self.effects.push_back(Effect::Roster(change));
+        if is_first {
+            self.effects.push_back(Effect::Roster(Change::UserJoined { identity, seat: id, display_name }));
+            return;
+        }
+        let user = identity.clone();
+        self.effects.push_back(Effect::Roster(if was_suspended {
+            Change::SeatResumed { identity: user, seat: id }
+        } else {
+            Change::SeatJoined { identity: user, seat: id }
+        }));
+        self.report_shown(identity, shown);
+    }
+
+    fn suspend(&mut self, id: SeatId) {
+        let Some(seat) = self.roster.seat_mut(id) else { return };
+        if let Presence::Present(epoch) = seat.presence {
+            seat.presence = Presence::Suspended(epoch);
+            let identity = seat.identity.clone();
+            self.effects.push_back(Effect::Roster(Change::SeatSuspended { identity, seat: id }));
+        }
     }
 
     fn update(&mut self, seat: SeatId, capabilities: Capabilities) {
@@ -183,12 +212,10 @@ impl Room {
 
     fn leave(&mut self, now: Instant, id: SeatId) {
         let Some(identity) = self.roster.seat(id).map(|seat| seat.identity.clone()) else { return };
-        let shown = self.roster.nickname_of(&identity).map(str::to_owned);
+        let shown = self.roster.shown(&identity);
         let Some(seat) = self.roster.remove(id) else { return };
-        if let Some(granted) = &seat.nickname {
-            self.nicknames.release(now, self.policy.nickname_quarantine, id, &granted.nickname);
-        }
         self.effects.push_back(Effect::Left { seat: id });
+        self.release_nicknames(now, id, &seat);
         self.report_left(id, &seat, shown);
         if self.ends_with(&identity) {
             self.close(Dismissal::CreatorLeft);
@@ -199,8 +226,8 @@ impl Room {
     }
 
     /// Says what the list of members shows otherwise once a session has gone.
-    fn report_left(&mut self, id: SeatId, seat: &Seat, shown: Option<String>) {
-        if seat.epoch.is_none() {
+    fn report_left(&mut self, id: SeatId, seat: &Seat, shown: Shown) {
+        if !seat.is_member() {
             return;
         }
         let identity = seat.identity.clone();
@@ -208,7 +235,19 @@ impl Room {
             self.effects.push_back(Effect::Roster(Change::UserLeft { identity, seat: id }));
         } else {
             self.effects.push_back(Effect::Roster(Change::SeatLeft { identity: identity.clone(), seat: id }));
-            self.report_nickname(identity, shown);
+            self.report_shown(identity, shown);
+        }
+    }
+
+    /// Says that a listed user is shown otherwise than before, if that is so.
+    fn report_shown(&mut self, identity: Address, before: Shown) {
+        let Shown { display_name, nickname } = self.roster.shown(&identity);
+        if display_name != before.display_name {
+            let identity = identity.clone();
+            self.effects.push_back(Effect::Roster(Change::DisplayNameChanged { identity, display_name }));
+        }
+        if nickname != before.nickname {
+            self.effects.push_back(Effect::Roster(Change::NicknameChanged { identity, nickname }));
         }
     }
 
@@ -232,71 +271,11 @@ impl Room {
     }
 }
 
-/// Nicknames, RFC 7701 §7.
-impl Room {
-    fn nickname(&mut self, now: Instant, id: SeatId, name: &str) {
-        let before = self.roster.seat(id).map(|seat| seat.identity.clone()).map(|identity| {
-            let shown = self.roster.nickname_of(&identity).map(str::to_owned);
-            (identity, shown)
-        });
-        let outcome = self.change_nickname(now, id, name);
-        self.effects.push_back(Effect::Nickname { seat: id, outcome });
-        if let Some((identity, shown)) = before {
-            self.report_nickname(identity, shown);
-        }
-    }
-
-    /// Grants, changes or removes a session's nickname; gives the one now in force. On an error nothing has changed.
-    fn change_nickname(&mut self, now: Instant, id: SeatId, name: &str) -> Result<Option<String>, Refusal> {
-        let identity = match self.roster.seat(id) {
-            Some(seat) if seat.epoch.is_some() => seat.identity.clone(),
-            _ => return Err(Refusal::NotAMember),
-        };
-        if !self.policy.nicknames {
-            return Err(Refusal::NicknamesOff);
-        }
-        let granted = if name.is_empty() { None } else { Some(self.grant(id, &identity, name)?) };
-        let shown = granted.as_ref().map(|granted| granted.nickname.shown().to_owned());
-        self.replace_nickname(now, id, granted);
-        Ok(shown)
-    }
-
-    /// Takes a new nickname for a session, beside the one it has.
-    fn grant(&mut self, id: SeatId, identity: &Address, name: &str) -> Result<Granted, Refusal> {
-        let nickname = Nickname::new(name).map_err(|_| Refusal::NicknameMalformed)?;
-        if self.reserved.iter().any(|reserved| reserved.is_same(&nickname)) {
-            return Err(Refusal::NicknameReserved);
-        }
-        self.nicknames.take(id, identity, &nickname).map_err(|_| Refusal::NicknameTaken)?;
-        self.grants = self.grants.saturating_add(1);
-        Ok(Granted { nickname, order: self.grants })
-    }
-
-    /// Puts a nickname in the place of the old one, which is released only now (§7.2).
-    fn replace_nickname(&mut self, now: Instant, id: SeatId, granted: Option<Granted>) {
-        let Some(seat) = self.roster.seat_mut(id) else { return };
-        let old = std::mem::replace(&mut seat.nickname, granted);
-        let kept = seat.nickname.as_ref();
-        if let Some(old) = old.filter(|old| !kept.is_some_and(|kept| kept.nickname.is_same(&old.nickname))) {
-            self.nicknames.release(now, self.policy.nickname_quarantine, id, &old.nickname);
-        }
-    }
-
-    /// Says that a user is shown by another nickname, if that is so.
-    fn report_nickname(&mut self, identity: Address, before: Option<String>) {
-        let now = self.roster.nickname_of(&identity);
-        if now != before.as_deref() {
-            let nickname = now.map(str::to_owned);
-            self.effects.push_back(Effect::Roster(Change::NicknameChanged { identity, nickname }));
-        }
-    }
-}
-
 /// Messages, RFC 7701 §6.
 impl Room {
     /// Who gets a message. The order of the checks is that of §6.1 and §6.2.
     fn route(&mut self, id: SeatId, from: &[&str], to: &[&str], content_type: &str) -> Result<Audience, Refusal> {
-        let seat = self.roster.seat_mut(id).filter(|seat| seat.epoch.is_some()).ok_or(Refusal::NotAMember)?;
+        let seat = self.roster.seat_mut(id).filter(|seat| seat.is_present()).ok_or(Refusal::NotAMember)?;
         if self.closed {
             return Err(Refusal::Closed);
         }
@@ -324,8 +303,4 @@ impl Room {
         self.accepted = self.accepted.saturating_add(1);
         Sequence { epoch: self.epoch, number: self.accepted }
     }
-}
-
-fn reserved(policy: &Policy) -> Vec<Nickname> {
-    policy.reserved_nicknames.iter().filter_map(|name| Nickname::new(name).ok()).collect()
 }

@@ -1,10 +1,10 @@
 //! Who is in the room: users, and the sessions by which they are.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::nickname::Nickname;
 use crate::routing::Remembered;
-use crate::{Address, Capabilities, Epoch, Guest, SeatId};
+use crate::{Address, AskId, Capabilities, Epoch, Guest, SeatId};
 
 /// How many seats one user may have at a time.
 pub const MAX_SEATS_OF_USER: usize = 32;
@@ -30,8 +30,10 @@ pub struct UserView<'a> {
 pub struct SeatView<'a> {
     /// The seat.
     pub seat: SeatId,
-    /// Since when it is a member.
+    /// Since when it is reached, or was before it was suspended.
     pub epoch: Epoch,
+    /// It is not reached for the time being.
+    pub suspended: bool,
     /// Its nickname.
     pub nickname: Option<&'a str>,
     /// What it can do.
@@ -45,10 +47,24 @@ pub(crate) struct Seat {
     pub(crate) aliases: Vec<Address>,
     pub(crate) display_name: Option<String>,
     pub(crate) capabilities: Capabilities,
-    /// Its first epoch as a member; none before it enters.
-    pub(crate) epoch: Option<Epoch>,
+    pub(crate) presence: Presence,
     pub(crate) nickname: Option<Granted>,
+    /// A nickname about which the registry of the domain has been asked, and the wishes that wait behind it.
+    pub(crate) pending: Option<Box<Pending>>,
     pub(crate) remembered: Remembered,
+    /// Grows with each seat that is taken.
+    order: u64,
+}
+
+/// How far a session is in the room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Presence {
+    /// It has a seat and is to enter.
+    Awaited,
+    /// It is a member.
+    Present(Epoch),
+    /// It is a member that is not reached.
+    Suspended(Epoch),
 }
 
 /// A nickname in use by a session.
@@ -57,10 +73,21 @@ pub(crate) struct Granted {
     pub(crate) nickname: Nickname,
     /// Grows with each grant of the room.
     pub(crate) order: u64,
+    /// The registry of the domain has granted it too.
+    pub(crate) in_domain: bool,
+}
+
+/// A nickname that is held in the room while the registry of the domain is asked.
+#[derive(Debug)]
+pub(crate) struct Pending {
+    pub(crate) ask: AskId,
+    pub(crate) nickname: Nickname,
+    /// What the session wished for since: a nickname, or none.
+    pub(crate) waiting: VecDeque<Option<Nickname>>,
 }
 
 impl Seat {
-    fn new(guest: Guest) -> Self {
+    fn new(guest: Guest, order: u64) -> Self {
         let Guest { identity, mut aliases, display_name, capabilities } = guest;
         aliases.truncate(MAX_ALIASES);
         Self {
@@ -68,10 +95,27 @@ impl Seat {
             aliases,
             display_name,
             capabilities,
-            epoch: None,
+            presence: Presence::Awaited,
             nickname: None,
+            pending: None,
             remembered: Remembered::default(),
+            order,
         }
+    }
+
+    /// Whether it is listed.
+    pub(crate) fn is_member(&self) -> bool {
+        self.presence != Presence::Awaited
+    }
+
+    /// Whether it is reached, and heard.
+    pub(crate) fn is_present(&self) -> bool {
+        matches!(self.presence, Presence::Present(_))
+    }
+
+    /// Whether the nickname in force is this one, in whatever form.
+    pub(crate) fn has_nickname(&self, nickname: &Nickname) -> bool {
+        self.nickname.as_ref().is_some_and(|granted| granted.nickname.is_same(nickname))
     }
 
     /// Whether the address is the user's own.
@@ -80,12 +124,21 @@ impl Seat {
     }
 }
 
-/// All seats, found by seat, by user and by alias. The lists of seats are in the order in which they were taken.
+/// All seats, found by seat, by user and by alias. The seats of a user are in the order in which they were taken.
 #[derive(Debug, Default)]
 pub(crate) struct Roster {
     seats: BTreeMap<SeatId, Seat>,
     users: BTreeMap<Address, Vec<SeatId>>,
-    aliases: BTreeMap<Address, Vec<SeatId>>,
+    /// In the order in which the seats were taken. Many users may have an alias in common.
+    aliases: BTreeSet<(Address, u64, SeatId)>,
+    taken: u64,
+}
+
+/// By what a user is shown.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Shown {
+    pub(crate) display_name: Option<String>,
+    pub(crate) nickname: Option<String>,
 }
 
 impl Roster {
@@ -118,43 +171,54 @@ impl Roster {
     /// The sessions of a user that are members.
     pub(crate) fn members_of(&self, identity: &Address) -> impl Iterator<Item = (SeatId, &Seat)> {
         let seats = self.seats_of(identity).iter();
-        seats.filter_map(|&id| Some((id, self.seats.get(&id)?))).filter(|(_, seat)| seat.epoch.is_some())
+        seats.filter_map(|&id| Some((id, self.seats.get(&id)?))).filter(|(_, seat)| seat.is_member())
     }
 
     /// The user of an address: the one who is listed under it or, where nobody is, the first who has it as an alias.
-    /// Only members count.
     pub(crate) fn resolve(&self, address: &Address) -> Option<&Address> {
-        let of = |index: &'_ BTreeMap<Address, Vec<SeatId>>| -> Option<SeatId> {
-            let seats = index.get(address)?.iter().copied();
-            seats.into_iter().find(|id| self.seats.get(id).is_some_and(|seat| seat.epoch.is_some()))
-        };
-        let seat = of(&self.users).or_else(|| of(&self.aliases))?;
-        self.seats.get(&seat).map(|seat| &seat.identity)
+        if let Some((_, seat)) = self.members_of(address).next() {
+            return Some(&seat.identity);
+        }
+        let of_alias = self.aliases.range((address.clone(), 0, SeatId(0))..);
+        let of_alias = of_alias.take_while(|(alias, ..)| alias == address).filter_map(|(.., id)| self.seats.get(id));
+        of_alias.filter(|seat| seat.is_member()).map(|seat| &seat.identity).next()
     }
 
     pub(crate) fn add(&mut self, id: SeatId, guest: Guest) {
-        let seat = Seat::new(guest);
+        self.taken = self.taken.saturating_add(1);
+        let seat = Seat::new(guest, self.taken);
         self.users.entry(seat.identity.clone()).or_default().push(id);
-        for alias in &seat.aliases {
-            let seats = self.aliases.entry(alias.clone()).or_default();
-            if !seats.contains(&id) {
-                seats.push(id);
-            }
-        }
+        self.aliases.extend(seat.aliases.iter().map(|alias| (alias.clone(), seat.order, id)));
         self.seats.insert(id, seat);
     }
 
     pub(crate) fn remove(&mut self, id: SeatId) -> Option<Seat> {
         let seat = self.seats.remove(&id)?;
-        strike(&mut self.users, &seat.identity, id);
+        if let Some(own) = self.users.get_mut(&seat.identity) {
+            own.retain(|&other| other != id);
+            if own.is_empty() {
+                self.users.remove(&seat.identity);
+            }
+        }
         for alias in &seat.aliases {
-            strike(&mut self.aliases, alias, id);
+            self.aliases.remove(&(alias.clone(), seat.order, id));
         }
         Some(seat)
     }
 
-    /// The nickname by which a user is shown.
-    pub(crate) fn nickname_of(&self, identity: &Address) -> Option<&str> {
+    /// By what a user is shown: the nickname that was granted last, the name of the first session that has one.
+    pub(crate) fn shown(&self, identity: &Address) -> Shown {
+        Shown {
+            display_name: self.display_name_of(identity).map(str::to_owned),
+            nickname: self.nickname_of(identity).map(str::to_owned),
+        }
+    }
+
+    fn display_name_of(&self, identity: &Address) -> Option<&str> {
+        self.members_of(identity).find_map(|(_, seat)| seat.display_name.as_deref())
+    }
+
+    fn nickname_of(&self, identity: &Address) -> Option<&str> {
         let granted = self.members_of(identity).filter_map(|(_, seat)| seat.nickname.as_ref());
         granted.max_by_key(|granted| granted.order).map(|granted| granted.nickname.shown())
     }
@@ -166,23 +230,17 @@ impl Roster {
 
     fn view<'a>(&'a self, identity: &'a Address) -> Option<UserView<'a>> {
         let seats: Vec<_> = self.members_of(identity).filter_map(|(id, seat)| seat_view(id, seat)).collect();
-        let display_name = self.members_of(identity).find_map(|(_, seat)| seat.display_name.as_deref());
-        let nickname = self.nickname_of(identity);
+        let (display_name, nickname) = (self.display_name_of(identity), self.nickname_of(identity));
         (!seats.is_empty()).then_some(UserView { identity, display_name, nickname, seats })
     }
 }
 
 fn seat_view(id: SeatId, seat: &Seat) -> Option<SeatView<'_>> {
+    let (epoch, suspended) = match seat.presence {
+        Presence::Awaited => return None,
+        Presence::Present(epoch) => (epoch, false),
+        Presence::Suspended(epoch) => (epoch, true),
+    };
     let nickname = seat.nickname.as_ref().map(|granted| granted.nickname.shown());
-    Some(SeatView { seat: id, epoch: seat.epoch?, nickname, capabilities: &seat.capabilities })
-}
-
-/// Takes a seat out of an index, and the entry with its last seat.
-fn strike(index: &mut BTreeMap<Address, Vec<SeatId>>, address: &Address, id: SeatId) {
-    if let Some(seats) = index.get_mut(address) {
-        seats.retain(|&seat| seat != id);
-        if seats.is_empty() {
-            index.remove(address);
-        }
-    }
+    Some(SeatView { seat: id, epoch, suspended, nickname, capabilities: &seat.capabilities })
 }

@@ -74,8 +74,8 @@ pub(crate) struct Names {
 
 impl Names {
     /// Hosts that are none are passed over.
-    pub(crate) fn new(address: Address, hosts: &[&str]) -> Self {
-        let hosts = hosts.iter().filter_map(|host| address.with_host(host).ok()).collect();
+    pub(crate) fn new(address: Address, hosts: &[impl AsRef<str>]) -> Self {
+        let hosts = hosts.iter().filter_map(|host| address.with_host(host.as_ref()).ok()).collect();
         Self { address, hosts }
     }
 
@@ -107,17 +107,22 @@ pub(crate) struct Private<'a> {
 
 impl Private<'_> {
     /// Finds the user and a session of it that takes the message. Whoever writes to themselves and has no other session
-    /// succeeds in reaching nobody.
+    /// there succeeds in reaching nobody.
     pub(crate) fn audience(&self, roster: &Roster, allowed: &MediaTypes) -> Result<Audience, Refusal> {
         let address = Address::parse(self.to).map_err(|_| Refusal::NoSuchRecipient)?;
         let identity = roster.resolve(&address).ok_or(Refusal::NoSuchRecipient)?;
-        let others = || roster.members_of(identity).filter(|&(id, _)| id != self.sender).map(|(_, seat)| seat);
+        let others = || {
+            let present = roster.members_of(identity).filter(|(_, seat)| seat.is_present());
+            present.filter(|&(id, _)| id != self.sender).map(|(_, seat)| seat)
+        };
         if others().next().is_some() {
             let mut able = others().filter(|seat| seat.capabilities.private_messages).peekable();
             able.peek().ok_or(Refusal::PrivateUnsupported)?;
             if !able.any(|seat| seat.capabilities.types.accepts(self.content_type)) {
                 return Err(Refusal::TypeNotAccepted);
             }
+        } else if roster.seat(self.sender).is_none_or(|seat| seat.identity != *identity) {
+            return Err(Refusal::NoSuchRecipient);
         }
         if !allowed.accepts(self.content_type) {
             return Err(Refusal::TypeNotInPolicy);

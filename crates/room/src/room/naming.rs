@@ -1,0 +1,184 @@
+//! Nicknames, RFC 7701 §7: wishes for them, and how they are granted, changed and given up.
+//!
+//! A nickname is always taken in the room first. Where it is to be unique in the domain too, the registry of the domain is
+//! asked then, and the wish is answered when that has answered; until then the old nickname stays in force (§7.2).
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use super::Room;
+use crate::roster::{Granted, Pending, Seat};
+use crate::{AskId, Effect, Nickname, NicknameScope, Refusal, Registration, SeatId};
+
+/// How long the registry of the domain may take for an answer.
+const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+/// How many wishes of a session may wait behind one about which the registry is asked.
+const MAX_WAITING: usize = 4;
+
+impl Room {
+    /// A session wants a nickname, or none.
+    pub(super) fn nickname(&mut self, now: Instant, id: SeatId, name: &str) {
+        let wish = match self.wish(id, name) {
+            Ok(wish) => wish,
+            Err(refusal) => return self.answer(id, Err(refusal)),
+        };
+        match self.roster.seat_mut(id).and_then(|seat| seat.pending.as_mut()) {
+            None => self.carry_out(now, id, wish),
+            Some(pending) if pending.waiting.len() < MAX_WAITING => pending.waiting.push_back(wish),
+            Some(_) => self.answer(id, Err(Refusal::NicknameBusy)),
+        }
+    }
+
+    /// The nickname that a session may wish for, or none where it gives up the one it has (§7.3). The order of the checks is
+    /// that of §7.1.
+    fn wish(&self, id: SeatId, name: &str) -> Result<Option<Nickname>, Refusal> {
+        let seat = self.roster.seat(id).filter(|seat| seat.is_present()).ok_or(Refusal::NotAMember)?;
+        if self.closed {
+            return Err(Refusal::Closed);
+        }
+        if !self.policy.nicknames {
+            return Err(Refusal::NicknamesOff);
+        }
+        if name.is_empty() {
+            return Ok(None);
+        }
+        let nickname = Nickname::new(name).map_err(|_| Refusal::NicknameMalformed)?;
+        if self.reserved.bars(&nickname, self.policy.nickname_confusables, seat) {
+            return Err(Refusal::NicknameReserved);
+        }
+        Ok(Some(nickname))
+    }
+
+    /// Carries out a wish as far as the room can.
+    fn carry_out(&mut self, now: Instant, id: SeatId, wish: Option<Nickname>) {
+        let Some(nickname) = wish else { return self.replace(now, id, None) };
+        let Some(identity) = self.roster.seat(id).map(|seat| seat.identity.clone()) else { return };
+        let confusables = self.policy.nickname_confusables;
+        if self.nicknames.reserve(now, id, &identity, &nickname, confusables).is_err() {
+            return self.answer(id, Err(Refusal::NicknameTaken));
+        }
+        if self.policy.nickname_scope == NicknameScope::Room {
+            return self.replace(now, id, Some((nickname, false)));
+        }
+        self.asked = self.asked.saturating_add(1);
+        let ask = AskId(self.asked);
+        self.asks.insert(ask, (id, now + ANSWER_WITHIN));
+        let pending = Pending { ask, nickname: nickname.clone(), waiting: VecDeque::new() };
+        if let Some(seat) = self.roster.seat_mut(id) {
+            seat.pending = Some(Box::new(pending));
+        }
+        let question = Registration::Reserve { ask, seat: id, identity, nickname, confusables };
+        self.effects.push_back(Effect::Register(question));
+    }
+
+    /// The registry of the domain has answered.
+    pub(super) fn nickname_answer(&mut self, now: Instant, ask: AskId, granted: bool) {
+        let Some((id, _)) = self.asks.remove(&ask) else { return };
+        let Some(pending) = self.roster.seat_mut(id).and_then(|seat| seat.pending.take()) else { return };
+        let Pending { nickname, waiting, .. } = *pending;
+        if granted {
+            self.replace(now, id, Some((nickname, true)));
+        } else {
+            self.withdraw(now, id, &nickname);
+            self.answer(id, Err(Refusal::NicknameTaken));
+        }
+        self.go_on(now, id, waiting);
+    }
+
+    /// Gives up the questions that have not been answered in time.
+    pub(super) fn nickname_answers_due(&mut self, now: Instant) {
+        while let Some(entry) = self.asks.first_entry().filter(|entry| entry.get().1 <= now) {
+            let (id, _) = entry.remove();
+            let Some(seat) = self.roster.seat_mut(id) else { continue };
+            let Some(pending) = seat.pending.take() else { continue };
+            let Pending { nickname, waiting, .. } = *pending;
+            let is_in_force = seat.has_nickname(&nickname) && seat.nickname.as_ref().is_some_and(|it| it.in_domain);
+            if !is_in_force {
+                self.release_in_domain(id, &nickname);
+            }
+            self.withdraw(now, id, &nickname);
+            self.answer(id, Err(Refusal::NicknameUndecided));
+            self.go_on(now, id, waiting);
+        }
+    }
+
+    /// Carries out the wishes that have waited, until one of them has to wait for the registry itself.
+    fn go_on(&mut self, now: Instant, id: SeatId, mut waiting: VecDeque<Option<Nickname>>) {
+        while let Some(wish) = waiting.pop_front() {
+            self.carry_out(now, id, wish);
+            if let Some(pending) = self.roster.seat_mut(id).and_then(|seat| seat.pending.as_mut()) {
+                pending.waiting = waiting;
+                return;
+            }
+        }
+    }
+
+    /// Puts a nickname, or none, in the place of the old one, which is released only now (§7.2).
+    fn replace(&mut self, now: Instant, id: SeatId, nickname: Option<(Nickname, bool)>) {
+        let Some(identity) = self.roster.seat(id).map(|seat| seat.identity.clone()) else { return };
+        let shown = self.roster.shown(&identity);
+        let granted = nickname.map(|(nickname, in_domain)| {
+            self.grants = self.grants.saturating_add(1);
+            Granted { nickname, order: self.grants, in_domain }
+        });
+        let Some(seat) = self.roster.seat_mut(id) else { return };
+        let old = std::mem::replace(&mut seat.nickname, granted);
+        let outcome = seat.nickname.as_ref().map(|granted| granted.nickname.shown().to_owned());
+        if let Some(old) = old {
+            self.release_old(now, id, &old);
+        }
+        self.answer(id, Ok(outcome));
+        self.report_shown(identity, shown);
+    }
+
+    /// Releases a nickname that is no longer in force, unless another form of it is.
+    fn release_old(&mut self, now: Instant, id: SeatId, old: &Granted) {
+        let new = self.roster.seat(id).and_then(|seat| seat.nickname.as_ref());
+        let new = new.filter(|new| new.nickname.is_same(&old.nickname));
+        let (is_in_room, is_in_domain) = (new.is_some(), new.is_some_and(|new| new.in_domain));
+        if !is_in_room {
+            self.nicknames.release(now, id, &old.nickname, self.policy.nickname_quarantine);
+        }
+        if old.in_domain && !is_in_domain {
+            self.release_in_domain(id, &old.nickname);
+        }
+    }
+
+    /// Takes back the hold on a nickname that is not granted after all. Whoever has it in the domain may have it in the room
+    /// at once. What is in force stays so, in the form that it had.
+    fn withdraw(&mut self, now: Instant, id: SeatId, nickname: &Nickname) {
+        let Some(seat) = self.roster.seat(id) else { return };
+        match seat.nickname.as_ref().filter(|granted| granted.nickname.is_same(nickname)) {
+            Some(granted) => self.nicknames.put(id, &seat.identity, &granted.nickname),
+            None => self.nicknames.release(now, id, nickname, Duration::ZERO),
+        }
+    }
+
+    /// Releases what a session had that has left, and what it wished for.
+    pub(super) fn release_nicknames(&mut self, now: Instant, id: SeatId, seat: &Seat) {
+        let quarantine = self.policy.nickname_quarantine;
+        if let Some(pending) = &seat.pending {
+            self.asks.remove(&pending.ask);
+            self.release_in_domain(id, &pending.nickname);
+            if !seat.has_nickname(&pending.nickname) {
+                self.nicknames.release(now, id, &pending.nickname, Duration::ZERO);
+            }
+        }
+        if let Some(granted) = &seat.nickname {
+            self.nicknames.release(now, id, &granted.nickname, quarantine);
+            let is_released = seat.pending.as_ref().is_some_and(|pending| pending.nickname.is_same(&granted.nickname));
+            if granted.in_domain && !is_released {
+                self.release_in_domain(id, &granted.nickname);
+            }
+        }
+    }
+
+    fn release_in_domain(&mut self, seat: SeatId, nickname: &Nickname) {
+        let keep = self.policy.nickname_quarantine;
+        self.effects.push_back(Effect::Register(Registration::Release { seat, nickname: nickname.clone(), keep }));
+    }
+
+    fn answer(&mut self, seat: SeatId, outcome: Result<Option<String>, Refusal>) {
+        self.effects.push_back(Effect::Nickname { seat, outcome });
+    }
+}
