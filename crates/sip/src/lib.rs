@@ -12,6 +12,7 @@ mod dialog;
 mod endpoint;
 mod framing;
 mod message;
+pub mod multipart;
 mod parse;
 mod slots;
 mod timer;

@@ -82,6 +82,16 @@ pub(crate) fn find_head_end(octets: &[u8], scanned: &mut usize) -> Option<(usize
     None
 }
 
+/// Reads header field rows, each with its line end or the last one without, and nothing else.
+///
+/// # Errors
+/// On the first that is broken.
+pub(crate) fn read_rows(octets: &[u8]) -> Result<Headers, Fault> {
+    let mut head = Head::empty();
+    head.rows(octets);
+    head.fault.map_or(Ok(head.headers), Err)
+}
+
 /// A head: everything before the empty line, and the first fault met in it.
 #[derive(Debug)]
 pub(crate) struct Head {
@@ -110,25 +120,34 @@ enum Start {
 impl Head {
     /// Reads a head, up to and with the empty line that ends it. Never fails: what is wrong is kept as the fault.
     pub(crate) fn read(octets: &[u8]) -> Self {
-        let mut head = Self { start: Start::Unreadable, headers: Headers::default(), fault: None, uncertain: false };
-        let mut rest = octets;
-        let mut first = true;
-        while !rest.is_empty() {
-            let end = memchr::memchr(b'\n', rest).map_or(rest.len(), |end| end + 1);
-            let (line, more) = rest.split_at(end);
-            rest = more;
-            let line = head.line_without_end(line);
-            if first {
-                head.start_line(line);
-                first = false;
-            } else if line.is_empty() {
-                break;
-            } else if !head.row(line) {
-                head.uncertain = true;
-                break;
-            }
+        let mut head = Self::empty();
+        let line_end = memchr::memchr(b'\n', octets).map_or(octets.len(), |end| end + 1);
+        if let Some((start, rows)) = octets.split_at_checked(line_end) {
+            let start = head.line_without_end(start);
+            head.start_line(start);
+            head.rows(rows);
         }
         head
+    }
+
+    fn empty() -> Self {
+        Self { start: Start::Unreadable, headers: Headers::default(), fault: None, uncertain: false }
+    }
+
+    fn rows(&mut self, mut rest: &[u8]) {
+        while !rest.is_empty() {
+            let end = memchr::memchr(b'\n', rest).map_or(rest.len(), |end| end + 1);
+            let (line, more) = rest.split_at_checked(end).unwrap_or((rest, &[]));
+            rest = more;
+            let line = self.line_without_end(line);
+            if line.is_empty() {
+                return;
+            }
+            if !self.row(line) {
+                self.uncertain = true;
+                return;
+            }
+        }
     }
 
     /// Notes what is wrong, unless something was before.
