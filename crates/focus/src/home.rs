@@ -12,7 +12,6 @@ use room::{Audience, Command, Dismissal, Effect, Epoch, Refusal, Room, SeatId};
 use crate::branch::Outbound;
 use crate::ids::{ConnectionId, Place, RoomId, StreamId, WorkerId};
 use crate::mail::{Cause, Delivery, Facts, Join, Letter, Post, Reply, Verdict, Wanted};
-use crate::settings::RoomPolicy;
 use crate::switch;
 use crate::timers::Timer;
 use crate::worker::Worker;
@@ -51,7 +50,6 @@ enum SeatState {
 
 struct Stream {
     seat: SeatId,
-    audience: Audience,
 }
 
 /// A message that a command posts, as far as its effects need it.
@@ -96,11 +94,10 @@ pub(crate) struct Answers {
 
 impl Worker {
     /// A room comes into being.
-    pub(crate) fn open_room(&mut self, id: RoomId, address: room::Address, hosts: &[String], policy: RoomPolicy) {
-        let hosts: Vec<&str> = hosts.iter().map(String::as_str).collect();
+    pub(crate) fn open_room(&mut self, id: RoomId, room: Room, chunk_timer: Duration) {
         let residence = Residence {
-            chunk_timer: policy.chunk_timer,
-            room: Room::new(address, &hosts, policy.room),
+            chunk_timer,
+            room,
             seats: BTreeMap::new(),
             streams: HashMap::new(),
             members: vec![0; usize::from(self.settings.workers)],
@@ -113,7 +110,7 @@ impl Worker {
         self.command(now, id, Command::Close, None);
         let Some(residence) = self.homes.rooms.remove(&id) else { return };
         for (seat, state) in residence.seats {
-            self.unseat(seat, &state);
+            self.unseat(now, seat, &state);
         }
     }
 
@@ -147,7 +144,8 @@ impl Worker {
 
     /// Nobody has bound the session in time.
     pub(crate) fn bind_expired(&mut self, now: Instant, room: RoomId, seat: SeatId) {
-        let awaited = self.homes.rooms.get(&room).and_then(|r| r.seats.get(&seat)).is_some_and(|seat| seat.is_awaited());
+        let awaited =
+            self.homes.rooms.get(&room).and_then(|r| r.seats.get(&seat)).is_some_and(|seat| seat.is_awaited());
         if awaited {
             self.dismiss(now, room, seat, Cause::NotBound);
         }
@@ -182,14 +180,14 @@ impl Worker {
             {
                 *count = count.saturating_sub(1);
             }
-            self.unseat(seat, &gone);
+            self.unseat(now, seat, &gone);
         }
     }
 
-    fn unseat(&mut self, seat: SeatId, gone: &Seat) {
+    fn unseat(&mut self, now: Instant, seat: SeatId, gone: &Seat) {
         self.homes.sessions.remove(&gone.session);
         match gone.state {
-            SeatState::Bound(worker) if worker == self.id => self.end_session(seat),
+            SeatState::Bound(worker) if worker == self.id => self.end_session(now, seat),
             SeatState::Bound(worker) => self.post(Place::Worker(worker), Letter::Unseat { seat }),
             SeatState::Awaited(_) => {}
         }
@@ -318,7 +316,14 @@ impl Worker {
     }
 
     /// The same, for a session on another worker.
-    pub(crate) fn name_by_mail(&mut self, now: Instant, worker: WorkerId, ids: (RoomId, SeatId), reply: Reply, wanted: &Wanted) {
+    pub(crate) fn name_by_mail(
+        &mut self,
+        now: Instant,
+        worker: WorkerId,
+        ids: (RoomId, SeatId),
+        reply: Reply,
+        wanted: &Wanted,
+    ) {
         let (room, seat) = ids;
         let code = self.name(now, room, seat, wanted);
         self.post(Place::Worker(worker), Letter::Named { seat, reply, code });
@@ -381,8 +386,7 @@ impl Worker {
     fn fan_out(&mut self, now: Instant, id: RoomId, posting: &Posting<'_>, audience: Audience) {
         let Some(residence) = self.homes.rooms.get_mut(&id) else { return };
         if posting.end != Some(Flag::Last) {
-            let stream = Stream { seat: posting.seat, audience: audience.clone() };
-            residence.streams.insert(posting.stream, stream);
+            residence.streams.insert(posting.stream, Stream { seat: posting.seat });
         }
         let away = away(&residence.members, self.id);
         if !away.is_empty() {

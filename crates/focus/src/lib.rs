@@ -16,6 +16,7 @@ mod branch;
 mod home;
 pub mod ids;
 pub mod mail;
+pub mod node;
 mod outlet;
 pub mod settings;
 pub mod signalling;
@@ -25,6 +26,7 @@ pub mod worker;
 
 pub use ids::{ConnectionId, Place, WorkerId};
 pub use mail::Mail;
+pub use node::Node;
 pub use settings::Settings;
 pub use signalling::Signalling;
 pub use worker::Worker;

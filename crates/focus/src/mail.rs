@@ -34,7 +34,7 @@ impl Mail {
 pub(crate) enum Letter {
     // Signalling to the home of a room.
     /// A room comes into being.
-    Open { room: RoomId, address: Address, hosts: Arc<[String]>, policy: Box<RoomPolicy> },
+    Open { room: RoomId, address: Address, hosts: Arc<[String]>, creator: Option<Address>, policy: Box<RoomPolicy> },
     /// It ends; who is still in it is dismissed.
     Close { room: RoomId },
     /// Somebody has been admitted and wants a seat.

@@ -143,11 +143,6 @@ impl Outlets {
         }
     }
 
-    /// Whether octets for this connection wait in its own queue.
-    pub(crate) fn is_backed_up(&self, connection: Handle) -> bool {
-        self.outlets.get(connection.slot as usize).is_some_and(|outlet| outlet.blocked)
-    }
-
     /// Those who filled this connection have waited long enough for it: it holds nobody back before it has caught up.
     pub(crate) fn weary(&mut self, connection: Handle) {
         if let Some(outlet) = self.outlet(connection) {
@@ -313,7 +308,11 @@ impl Outlets {
                 }
             }
         }
-        if direct { self.scratch = out } else { outlet.queue = out }
+        if direct {
+            self.scratch = out
+        } else {
+            outlet.queue = out
+        }
         direct
     }
 
@@ -396,9 +395,10 @@ impl Pen<'_> {
                 let Some(session) = session.filter(|session| !session.ended) else { return Written::Whole };
                 let fits = body.len() <= room;
                 let end = if fits { *end } else { Some(Flag::Abort) };
-                let open = self.open.as_ref().is_some_and(|open| {
-                    open.stream == *stream && open.stem == *stem && open.session == handle
-                });
+                let open = self
+                    .open
+                    .as_ref()
+                    .is_some_and(|open| open.stream == *stream && open.stem == *stem && open.session == handle);
                 if !open {
                     self.interrupt();
                     self.begin(stem, session);

@@ -30,10 +30,16 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Whether `host` is a name of this server; a port is not part of it.
+    /// Whether `host` is a name of this server; a port is not part of it, and an IPv6 address may have its brackets.
     pub fn is_ours(&self, host: &str) -> bool {
-        self.domain.eq_ignore_ascii_case(host) || self.hosts.iter().any(|name| name.eq_ignore_ascii_case(host))
+        let host = bare(host);
+        bare(&self.domain).eq_ignore_ascii_case(host)
+            || self.hosts.iter().any(|name| bare(name).eq_ignore_ascii_case(host))
     }
+}
+
+fn bare(host: &str) -> &str {
+    host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host)
 }
 
 /// How callers prove who they are.

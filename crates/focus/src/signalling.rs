@@ -3,16 +3,37 @@
 //! An INVITE to a room goes through three stages: who calls is made sure of, the home of the room gives a seat, and
 //! the answer names the session that the seat's media will have. From then on dialog and seat end together.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rand_core::Rng;
+use room::SeatId;
+use sip::auth::{Algorithm, Authenticator};
+use sip::{DialogId, Event, Method, Request, Source, TransactionId};
 
 use crate::ids::Place;
-use crate::mail::Mail;
-use crate::settings::Settings;
+use crate::mail::{Letter, Mail};
+use crate::settings::{Auth, Settings};
+
+mod admission;
+mod join;
+mod media;
+mod rooms;
+
+use admission::{Call, Purpose, Questions};
+use join::{Ending, Seat};
+use rooms::Directory;
+
+/// How long the dialogs may take to end when the node does.
+const FAREWELL: Duration = Duration::from_secs(4);
+/// What a caller is told by Retry-After, in seconds.
+const COME_AGAIN: &str = "5";
+/// The lifetime of a nonce, in seconds.
+const NONCE: u64 = 300;
+/// What a focus answers; the value of Allow.
+const METHODS: [Method; 5] = [Method::INVITE, Method::ACK, Method::BYE, Method::CANCEL, Method::OPTIONS];
 
 /// What signalling is told.
 #[derive(Debug)]
@@ -116,33 +137,217 @@ pub struct Account {
 pub struct Signalling {
     settings: Arc<Settings>,
     endpoint: sip::Endpoint,
+    authenticator: Option<Authenticator>,
+    rooms: Directory,
+    seats: BTreeMap<SeatId, Seat>,
+    /// Seats that wait for their home, by the INVITE that wants them.
+    joining: BTreeMap<TransactionId, SeatId>,
+    /// Seats that have their dialog.
+    dialogs: BTreeMap<DialogId, SeatId>,
+    /// Dialogs that get their BYE, their seats gone.
+    ending: BTreeSet<DialogId>,
+    questions: Questions,
+    /// Counts seats; begins anywhere, as it stands in session descriptions.
+    next_seat: u64,
+    phase: Phase,
     outputs: VecDeque<Output>,
 }
 
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Open,
+    /// The node is to end, at this instant at the latest.
+    Closing(Instant),
+    Finished,
+}
+
 impl Signalling {
-    /// A focus without dialogs. `rng` is all its chance.
-    pub fn new(settings: Arc<Settings>, rng: Box<dyn Rng + Send>) -> Self {
-        let endpoint = sip::Endpoint::new(sip::Config::default(), rng);
-        Self { settings, endpoint, outputs: VecDeque::new() }
+    /// A focus without dialogs, its permanent rooms open. `rng` is all its chance.
+    pub fn new(settings: Arc<Settings>, mut rng: Box<dyn Rng + Send>) -> Self {
+        let mut key = [0; 32];
+        rng.fill_bytes(&mut key);
+        let next_seat = rng.next_u64() >> 3;
+        let authenticator = match &settings.auth {
+            Auth::Open => None,
+            Auth::Digest { realm, md5 } => {
+                let mut algorithms = vec![Algorithm::Sha256];
+                algorithms.extend(md5.then_some(Algorithm::Md5));
+                Some(Authenticator::new(realm, key, NONCE, algorithms))
+            }
+        };
+        let mut signalling = Self {
+            endpoint: sip::Endpoint::new(endpoint_config(&settings), rng),
+            authenticator,
+            rooms: Directory::default(),
+            seats: BTreeMap::new(),
+            joining: BTreeMap::new(),
+            dialogs: BTreeMap::new(),
+            ending: BTreeSet::new(),
+            questions: Questions::default(),
+            next_seat,
+            phase: Phase::Open,
+            outputs: VecDeque::new(),
+            settings,
+        };
+        signalling.open_permanent_rooms();
+        signalling
     }
 
     /// Something has happened. Drain [`Signalling::poll_output`] afterwards.
     pub fn handle_input(&mut self, now: Instant, input: Input) {
-        let _ = (&self.settings, now, input);
+        match input {
+            Input::Sip(input) => self.endpoint.handle_input(now, input),
+            Input::Mail(mail) => self.read_mail(now, mail),
+            Input::Answer { id, answer } => self.answered(now, id, answer),
+            Input::ShutDown => self.shut_down(now),
+        }
+        self.after(now);
     }
 
     /// Does what is due. Drain [`Signalling::poll_output`] afterwards.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.endpoint.handle_timeout(now);
+        while let Some(pending) = self.questions.overdue(now) {
+            self.refuse_for_now(now, pending.transaction);
+        }
+        self.after(now);
     }
 
     /// When [`Signalling::handle_timeout`] wants to be called.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.endpoint.poll_timeout()
+        let closing = match self.phase {
+            Phase::Closing(until) => Some(until),
+            Phase::Open | Phase::Finished => None,
+        };
+        [self.endpoint.poll_timeout(), self.questions.next_deadline(), closing].into_iter().flatten().min()
     }
 
     /// The next thing to do.
     pub fn poll_output(&mut self) -> Option<Output> {
         self.outputs.pop_front()
+    }
+
+    /// Dialogs with a seat, and rooms: for telemetry and tests.
+    pub fn census(&self) -> [usize; 2] {
+        [self.dialogs.len(), self.rooms.len()]
+    }
+
+    /// Takes what the endpoint says until it says no more, then looks whether all is over.
+    fn after(&mut self, now: Instant) {
+        while let Some(output) = self.endpoint.poll_output() {
+            let output = match output {
+                sip::Output::Transmit { hop, octets } => Output::Transmit { hop, octets },
+                sip::Output::Connect { connection, transport, remote, server_name } => {
+                    Output::Connect { connection, transport, remote, server_name }
+                }
+                sip::Output::Close { connection } => Output::Close { connection },
+                sip::Output::Event(event) => {
+                    self.event(now, event);
+                    continue;
+                }
+            };
+            self.outputs.push_back(output);
+        }
+        if let Phase::Closing(until) = self.phase
+            && (now >= until || (self.dialogs.is_empty() && self.ending.is_empty()))
+        {
+            self.phase = Phase::Finished;
+            self.outputs.push_back(Output::Finished);
+        }
+    }
+
+    fn event(&mut self, now: Instant, event: Event) {
+        match event {
+            Event::Request { transaction, request, source, dialog: None } => {
+                self.asked(now, transaction, request, source);
+            }
+            Event::Request { transaction, request, dialog: Some(dialog), .. } => {
+                self.asked_within(now, transaction, &request, dialog);
+            }
+            Event::Cancelled { transaction } => self.cancelled(transaction),
+            Event::Ended { dialog, .. } => self.ended(dialog),
+            // Nothing hangs on the ACK yet, and the focus asks nothing of its own but BYE.
+            Event::Acknowledged { .. }
+            | Event::Provisional { .. }
+            | Event::Accepted { .. }
+            | Event::Answered { .. }
+            | Event::Failed { .. } => {}
+        }
+    }
+
+    /// A request outside of a dialog.
+    fn asked(&mut self, now: Instant, transaction: TransactionId, request: Arc<Request>, source: Source) {
+        let call = |purpose, request| Call { purpose, transaction, request, source };
+        if request.method == Method::INVITE {
+            self.called(now, call(Purpose::Join, request));
+        } else if request.method == Method::OPTIONS && names_somebody(&request) {
+            self.called(now, call(Purpose::Options, request));
+        } else {
+            self.asked_of_server(now, transaction, &request);
+        }
+    }
+
+    /// A request within a dialog; its BYE is the endpoint's affair.
+    fn asked_within(&mut self, now: Instant, transaction: TransactionId, request: &Request, dialog: DialogId) {
+        if request.method == Method::INVITE {
+            self.reinvited(now, transaction, request, dialog);
+        } else {
+            self.asked_of_server(now, transaction, request);
+        }
+    }
+
+    /// A request that no room has to do with: OPTIONS alone means anything there.
+    fn asked_of_server(&mut self, now: Instant, transaction: TransactionId, request: &Request) {
+        let code = if request.method == Method::OPTIONS { 200 } else { 501 };
+        self.respond(now, transaction, sip::Answer::new(code));
+    }
+
+    fn read_mail(&mut self, now: Instant, mail: Mail) {
+        match mail.0 {
+            Letter::Joined { seat, session } => self.joined(now, seat, &session),
+            Letter::Declined { seat, refusal } => self.declined(now, seat, refusal),
+            Letter::Dismiss { seat, cause } => self.hang_up(now, seat, Ending::Switch(cause)),
+            // All other letters are to workers.
+            _ => {}
+        }
+    }
+
+    fn shut_down(&mut self, now: Instant) {
+        if self.phase != Phase::Open {
+            return;
+        }
+        self.phase = Phase::Closing(now + FAREWELL);
+        for seat in self.seats.keys().copied().collect::<Vec<_>>() {
+            self.hang_up(now, seat, Ending::ShutDown);
+        }
+    }
+
+    fn respond(&mut self, now: Instant, transaction: TransactionId, answer: sip::Answer) {
+        // A transaction that is gone needs no answer.
+        let _ = self.endpoint.respond(now, transaction, answer);
+    }
+
+    /// 503: come again.
+    fn refuse_for_now(&mut self, now: Instant, transaction: TransactionId) {
+        self.respond(now, transaction, sip::Answer::new(503).header("Retry-After", COME_AGAIN));
+    }
+
+    fn post(&mut self, worker: crate::ids::WorkerId, letter: Letter) {
+        self.outputs.push_back(Output::Mail { to: Place::Worker(worker), mail: Mail(letter) });
+    }
+}
+
+/// Whether a request is for somebody at this server, not for the server itself.
+fn names_somebody(request: &Request) -> bool {
+    request.request_uri().is_ok_and(|uri| uri.user().is_some_and(|user| !user.is_empty()))
+}
+
+fn endpoint_config(settings: &Settings) -> sip::Config {
+    let place = |at: &crate::settings::SipAddress| (at.transport, format!("{}:{}", at.host, at.port));
+    sip::Config {
+        sent_by: settings.sip.iter().map(place).collect(),
+        agent: settings.product.clone(),
+        allow: METHODS.to_vec(),
+        ..sip::Config::default()
     }
 }

@@ -1,38 +1,328 @@
-//! What a session does with a frame.
+//! What a session does with a frame (RFC 7701 §6, §7; RFC 4975 §7.3).
+//!
+//! This file finds the session of a frame and knows its requests; `passage` is the way of a message from its first chunk to
+//! the room's verdict, `answer` what goes back to the sender.
 
 use std::time::Instant;
 
-use msrp::uri::Uri;
-use room::{Refusal, SeatId};
+use msrp::frame::{Flag, Head, Method, Start};
+use msrp::parse::Event;
+use msrp::uri::{Uri, session_id_of};
 
-use crate::ids::{ConnectionId, SessionId, StreamId};
-use crate::mail::{Reply, Verdict};
+use crate::home::home_of;
+use crate::ids::{ConnectionId, Handle, Place};
+use crate::mail::{Letter, Reply, Wanted};
 use crate::settings::Media;
-use crate::worker::Worker;
+use crate::worker::{ClaimState, MISSES, Worker};
 
-#[derive(Default)]
-pub(crate) struct Passage;
-pub(crate) struct Asked;
+mod answer;
+mod passage;
+
+pub(crate) use answer::code;
+pub(crate) use passage::{Asked, Chunk, Passage};
+
+/// The frame that is being read on a connection.
+#[derive(Debug, Default)]
 pub(crate) enum Frame {
-    None,
+    /// None, or one of which nothing is wanted.
+    #[default]
+    Idle,
+    /// A request that is answered with this code at its end, in the name of this URI.
+    Answer { code: u16, reply: Reply, own: Box<str> },
+    /// A SEND without a body: it binds a session or keeps it alive (RFC 4975 §5.4). Answered with 200, and with a REPORT where
+    /// one is asked for.
+    Probe { session: Handle, reply: Reply, report: Option<Report> },
+    /// A chunk of a message.
+    Chunk(Chunk),
+    /// A wish for a nickname.
+    Nickname { session: Handle, reply: Reply, wanted: Wanted },
 }
 
+/// Where the success REPORT of a message goes (RFC 4975 §7.1.2).
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Report {
+    pub(crate) message_id: Box<str>,
+    /// The whole From-Path of the request.
+    pub(crate) to_path: Box<str>,
+}
+
+/// What the To-Path of a request comes to.
+enum Found {
+    /// A session of this connection.
+    Session(Handle),
+    /// None, or not for this connection: 481 or 506.
+    Refused(u16),
+    /// Its home is asked, or the connection has gone there.
+    Elsewhere,
+}
+
+/// The URI that an answer's path names for a session.
 pub(crate) fn own_path(media: &Media, secure: bool, session: &str) -> String {
     let place = if secure { &media.tls } else { &media.tcp };
     place.as_ref().map(|(host, port)| Uri::new(secure, host, *port, session).to_string()).unwrap_or_default()
 }
 
+/// Whether two texts are one URI (RFC 4975 §6.1).
 pub(crate) fn same_uri(a: &str, b: &str) -> bool {
-    a == b
-}
-
-pub(crate) fn code(_refusal: Refusal) -> u16 {
-    403
+    a == b || matches!((Uri::parse(a), Uri::parse(b)), (Ok(a), Ok(b)) if a.matches(&b))
 }
 
 impl Worker {
-    pub(crate) fn received(&mut self, _now: Instant, _id: ConnectionId, _octets: &[u8]) {}
-    pub(crate) fn chunk_timer_expired(&mut self, _now: Instant, _session: SessionId) {}
-    pub(crate) fn judged(&mut self, _now: Instant, _seat: SeatId, _stream: StreamId, _verdict: Verdict) {}
-    pub(crate) fn named(&mut self, _seat: SeatId, _reply: &Reply, _code: u16) {}
+    /// Octets have come on a connection.
+    pub(crate) fn received(&mut self, now: Instant, id: ConnectionId, octets: &[u8]) {
+        let Some(connection) = self.connections.get_mut(id.0) else { return };
+        if connection.rest.is_empty() {
+            let used = self.understand(now, id, octets);
+            if let Some(connection) = self.connections.get_mut(id.0) {
+                connection.rest.extend_from_slice(octets.get(used..).unwrap_or_default());
+            }
+            return;
+        }
+        let mut rest = std::mem::take(&mut connection.rest);
+        rest.extend_from_slice(octets);
+        let used = self.understand(now, id, &rest);
+        if let Some(connection) = self.connections.get_mut(id.0)
+            && used < rest.len()
+        {
+            rest.drain(..used);
+            connection.rest = rest;
+        }
+    }
+
+    /// Reads frames off the front of the input; gives how many octets are done with.
+    fn understand(&mut self, now: Instant, id: ConnectionId, input: &[u8]) -> usize {
+        let mut used = 0;
+        loop {
+            let Some(connection) = self.connections.get_mut(id.0).filter(|c| c.listens()) else { return used };
+            let before = connection.parser.clone();
+            let rest = input.get(used..).unwrap_or_default();
+            let Ok((octets, event)) = connection.parser.next(rest) else {
+                self.farewell(now, id);
+                return input.len();
+            };
+            match event {
+                None => return used + octets,
+                Some(Event::Head(head)) => {
+                    if !self.begin(now, id, &head, input.get(used..)) {
+                        if let Some(connection) = self.connections.get_mut(id.0) {
+                            connection.parser = before;
+                        }
+                        return used;
+                    }
+                    used += octets;
+                }
+                Some(Event::Body(body)) => {
+                    used += octets;
+                    let end = self.end_at_once(id, input.get(used..).unwrap_or_default());
+                    used += end.map_or(0, |(octets, _)| octets);
+                    self.body(now, id, body, end.map(|(_, flag)| flag));
+                }
+                Some(Event::End(flag)) => {
+                    used += octets;
+                    self.end(now, id, flag);
+                }
+                Some(event @ Event::Malformed { .. }) => {
+                    used += octets;
+                    self.malformed(id, &event);
+                }
+            }
+        }
+    }
+
+    /// The end-line behind a body, where it has come with it: so a message that comes whole goes out whole.
+    fn end_at_once(&mut self, id: ConnectionId, input: &[u8]) -> Option<(usize, Flag)> {
+        let parser = &mut self.connections.get_mut(id.0)?.parser;
+        let before = parser.clone();
+        match parser.next(input) {
+            Ok((octets, Some(Event::End(flag)))) => Some((octets, flag)),
+            _ => {
+                *parser = before;
+                None
+            }
+        }
+    }
+
+    /// A frame begins. False: its connection waits for another worker's word, or has gone; the head is to be read again.
+    fn begin(&mut self, now: Instant, id: ConnectionId, head: &Head<'_>, input: Option<&[u8]>) -> bool {
+        let Start::Request(method) = head.start else {
+            // Copies ask for no response but on failure, and no failure of one recipient concerns another.
+            return true;
+        };
+        let own = head.to_path.split(' ').next().unwrap_or_default();
+        let found = if own.len() == head.to_path.len() { self.find(now, id, own, input) } else { Found::Refused(481) };
+        let session = match found {
+            Found::Session(session) => session,
+            Found::Refused(code) => {
+                self.missed(id);
+                self.set_frame(id, refusal(head, method, code, own));
+                return true;
+            }
+            Found::Elsewhere => return false,
+        };
+        let frame = match method {
+            Method::Send => self.begin_send(now, session, head),
+            Method::Nickname => begin_nickname(session, head, own),
+            Method::Report => Frame::Idle,
+            Method::Auth | Method::Other(_) => refusal(head, method, 501, own),
+        };
+        self.set_frame(id, frame);
+        true
+    }
+
+    fn set_frame(&mut self, id: ConnectionId, frame: Frame) {
+        if let Some(connection) = self.connections.get_mut(id.0) {
+            connection.first = false;
+            connection.frame = frame;
+        }
+    }
+
+    /// The session that a request names by our URI. One that waits at its home is claimed (RFC 4975 §5.4): at once if the home
+    /// is here; else the connection goes there if this is its first request, or asks for the session by mail.
+    fn find(&mut self, now: Instant, id: ConnectionId, own: &str, input: Option<&[u8]>) -> Found {
+        let Some(name) = session_id_of(own) else { return Found::Refused(481) };
+        if let Some(&handle) = self.bound.get(name) {
+            return match self.session(handle) {
+                Some(session) if session.connection != id => Found::Refused(506),
+                Some(session) if same_uri(&session.own_path, own) => Found::Session(handle),
+                _ => Found::Refused(481),
+            };
+        }
+        let Some(connection) = self.connections.get_mut(id.0) else { return Found::Elsewhere };
+        if let ClaimState::Refused(refused, code) = &connection.claim
+            && **refused == *name
+        {
+            let code = *code;
+            connection.claim = ClaimState::None;
+            return Found::Refused(code);
+        }
+        let (first, secure) = (connection.first, connection.wire.secure);
+        let home = home_of(name, self.settings.workers);
+        if home == self.id {
+            return match self.claim(now, name, own, secure, home) {
+                Ok((facts, epoch)) => match self.seat_session(id, *facts, epoch) {
+                    Some(handle) => Found::Session(handle),
+                    None => Found::Elsewhere,
+                },
+                Err(code) => Found::Refused(code),
+            };
+        }
+        if first {
+            self.depart(id, home, input.unwrap_or_default().to_vec());
+        } else {
+            connection.claim = ClaimState::Asked;
+            let (session, path) = (name.into(), own.into());
+            let letter = Letter::Claim { worker: self.id, connection: id, session, path, secure };
+            self.post(Place::Worker(home), letter);
+        }
+        Found::Elsewhere
+    }
+
+    /// A request for a session that is not there: a peer that goes on guessing is cut off (RFC 4975 §14.1).
+    fn missed(&mut self, id: ConnectionId) {
+        if let Some(connection) = self.connections.get_mut(id.0) {
+            connection.misses = connection.misses.saturating_add(1);
+        }
+    }
+
+    fn body(&mut self, now: Instant, id: ConnectionId, octets: &[u8], end: Option<Flag>) {
+        if let Some(chunk) = self.take_chunk(id) {
+            let chunk = self.chunk_octets(now, chunk, octets, end);
+            if end.is_none() {
+                return self.set_frame(id, Frame::Chunk(chunk));
+            }
+            return self.chunk_end(now, chunk, end);
+        }
+        if let Some(flag) = end {
+            self.end(now, id, flag);
+        }
+    }
+
+    fn take_chunk(&mut self, id: ConnectionId) -> Option<Chunk> {
+        let frame = &mut self.connections.get_mut(id.0)?.frame;
+        match std::mem::take(frame) {
+            Frame::Chunk(chunk) => Some(chunk),
+            other => {
+                *frame = other;
+                None
+            }
+        }
+    }
+
+    /// The end-line of a frame has come.
+    fn end(&mut self, now: Instant, id: ConnectionId, flag: Flag) {
+        let Some(connection) = self.connections.get_mut(id.0) else { return };
+        match std::mem::take(&mut connection.frame) {
+            Frame::Idle => {}
+            Frame::Answer { code, reply, own } => self.answer(id, &reply, code, &own),
+            Frame::Probe { session, reply, report } => self.probed(session, &reply, report.as_ref()),
+            Frame::Chunk(chunk) => {
+                let chunk = self.chunk_octets(now, chunk, &[], Some(flag));
+                self.chunk_end(now, chunk, Some(flag));
+            }
+            // Only a SEND comes in chunks (RFC 4975 §5.1).
+            Frame::Nickname { session, reply, .. } if flag != Flag::Last => self.answer_session(session, &reply, 400),
+            Frame::Nickname { session, reply, wanted } => self.nickname(now, session, reply, wanted),
+        }
+        if self.connections.get(id.0).is_some_and(|connection| connection.misses >= MISSES) {
+            self.farewell(now, id);
+        }
+    }
+
+    /// A head that cannot be read, in a frame that can: 400, if that may be said at all.
+    fn malformed(&mut self, id: ConnectionId, event: &Event<'_>) {
+        let Event::Malformed { code, transaction, method, to_path, from_path, failure_report } = event else { return };
+        let (Some(method), Some(to_path), Some(from_path)) = (*method, to_path, from_path) else { return };
+        if !msrp::report::is_answered(method, *failure_report, *code) {
+            return;
+        }
+        let reply = Reply {
+            transaction: (*transaction).into(),
+            to_path: msrp::report::response_to_path(method, from_path).into(),
+            wanted: *failure_report,
+        };
+        let own = to_path.split(' ').next().unwrap_or_default();
+        self.answer(id, &reply, *code, own);
+    }
+
+    /// A wish for a nickname goes to the room (RFC 7701 §7.1).
+    fn nickname(&mut self, now: Instant, handle: Handle, reply: Reply, wanted: Wanted) {
+        let Some(session) = self.session(handle) else { return };
+        let (home, room, seat) = (session.home, session.room, session.seat);
+        if home == self.id {
+            let code = self.name(now, room, seat, &wanted);
+            self.answer_session(handle, &reply, code);
+        } else {
+            let letter = Letter::Nickname { room, seat, worker: self.id, reply, wanted };
+            self.post(Place::Worker(home), letter);
+        }
+    }
+}
+
+/// A request to be answered with a code that is known from its head; or nothing, where none may go out.
+fn refusal(head: &Head<'_>, method: Method<'_>, code: u16, own: &str) -> Frame {
+    if msrp::report::is_answered(method, head.failure_report, code) {
+        Frame::Answer { code, reply: Reply::to(head, method), own: own.into() }
+    } else {
+        Frame::Idle
+    }
+}
+
+fn begin_nickname(session: Handle, head: &Head<'_>, own: &str) -> Frame {
+    // RFC 7701 §7.1: it has a Use-Nickname and no report headers.
+    let Some(value) = head.use_nickname.filter(|_| !head.has_report_headers) else {
+        return refusal(head, Method::Nickname, 400, own);
+    };
+    let wanted = msrp::encode::unquote_nickname(value).map_or(Wanted::Malformed, Wanted::Name);
+    Frame::Nickname { session, reply: Reply::to(head, Method::Nickname), wanted }
+}
+
+impl Reply {
+    /// Where the response to a request goes.
+    pub(crate) fn to(head: &Head<'_>, method: Method<'_>) -> Self {
+        Self {
+            transaction: head.transaction.into(),
+            to_path: msrp::report::response_to_path(method, head.from_path).into(),
+            wanted: head.failure_report,
+        }
+    }
 }

@@ -136,8 +136,10 @@ pub struct Worker {
 
 /// An MSRP connection.
 pub(crate) struct Connection {
-    wire: Wire,
+    pub(crate) wire: Wire,
     pub(crate) parser: Parser,
+    /// Nothing has been asked on it yet.
+    pub(crate) first: bool,
     /// Octets that are not yet a frame's.
     pub(crate) rest: Vec<u8>,
     pub(crate) frame: Frame,
@@ -166,10 +168,7 @@ pub(crate) enum ClaimState {
 
 impl Connection {
     fn reads(&self) -> bool {
-        self.holds == 0
-            && self.outstanding < OUTSTANDING
-            && !self.closing
-            && !matches!(self.claim, ClaimState::Asked)
+        self.holds == 0 && self.outstanding < OUTSTANDING && !self.closing && !matches!(self.claim, ClaimState::Asked)
     }
 
     /// Whether the octets of this connection are understood now.
@@ -186,7 +185,6 @@ pub(crate) struct Session {
     pub(crate) connection: ConnectionId,
     pub(crate) id: Box<str>,
     pub(crate) own_path: Box<str>,
-    pub(crate) peer_path: Box<str>,
     /// What follows the stem in every frame to this session: its suffix, the method, To-Path and From-Path.
     opening: Box<[u8]>,
     suffix: u8,
@@ -221,7 +219,6 @@ impl Session {
             connection,
             id: facts.session,
             own_path: facts.own_path,
-            peer_path: facts.peer.path,
             opening: opening.into(),
             suffix: suffix.len() as u8,
             identity: facts.identity,
@@ -299,8 +296,9 @@ impl Worker {
         let handle = self.connections.insert_with(|_| Connection {
             wire,
             parser: Parser::new(Limits::default()),
+            first: true,
             rest: Vec::new(),
-            frame: Frame::None,
+            frame: Frame::Idle,
             sessions: Vec::new(),
             misses: 0,
             claim: ClaimState::None,
@@ -318,6 +316,9 @@ impl Worker {
     /// A connection has come from another worker.
     pub fn arrive(&mut self, now: Instant, moving: Moving) -> ConnectionId {
         let connection = self.open(now, moving.wire);
+        if let Some(arrived) = self.connections.get_mut(connection.0) {
+            arrived.first = false;
+        }
         self.received(now, connection, &moving.rest);
         self.after(now);
         connection
@@ -402,13 +403,9 @@ impl Worker {
         [self.connections.len(), self.bound.len(), self.branches.streams()]
     }
 
-    /// Sends a letter, or reads it at once when it is to this worker itself.
+    /// Sends a letter to another owner.
     pub(crate) fn post(&mut self, to: Place, letter: Letter) {
         self.outputs.push_back(Output::Mail { to, mail: Mail(letter) });
-    }
-
-    pub(crate) fn is_secure(&self, connection: ConnectionId) -> bool {
-        self.connections.get(connection.0).is_some_and(|connection| connection.wire.secure)
     }
 
     /// Gives a connection to the worker where the room of its first session lives; `rest` is what came, from that request on.
@@ -433,8 +430,7 @@ impl Worker {
         let max_message = self.settings.max_message;
         let owner = self.connections.get_mut(connection.0)?;
         let (id, seat) = (facts.session.clone(), facts.seat);
-        let handle =
-            self.sessions.insert_with(|handle| Session::new(facts, connection, handle.slot, max_message));
+        let handle = self.sessions.insert_with(|handle| Session::new(facts, connection, handle.slot, max_message));
         owner.sessions.push(handle);
         self.bound.insert(id, handle);
         self.seats.insert(seat, handle);
@@ -444,7 +440,7 @@ impl Worker {
     }
 
     /// The session of a seat is over. Its connection goes with it unless other sessions use it (RFC 4975 §5.4).
-    pub(crate) fn end_session(&mut self, seat: SeatId) {
+    pub(crate) fn end_session(&mut self, now: Instant, seat: SeatId) {
         let Some(handle) = self.seats.get(&seat).copied() else { return };
         self.remove_session(handle);
         let Some(session) = self.sessions.get(handle) else { return };
@@ -452,8 +448,7 @@ impl Worker {
         let Some(connection) = self.connections.get_mut(id.0) else { return };
         connection.sessions.retain(|other| *other != handle);
         if connection.sessions.is_empty() {
-            connection.closing = true;
-            self.outlets.finish(id.0);
+            self.farewell(now, id);
         } else if let Some((stream, open)) = self.outlets.open_chunk(id.0)
             && open == handle
         {
@@ -466,6 +461,10 @@ impl Worker {
         let Some(session) = self.sessions.get_mut(handle) else { return };
         if !session.ended {
             session.ended = true;
+            let outstanding = session.asked.values().map(Asked::weight).sum();
+            if let Some(connection) = self.connections.get_mut(session.connection.0) {
+                connection.outstanding = connection.outstanding.saturating_sub(outstanding);
+            }
             self.bound.remove(&session.id);
             self.seats.remove(&session.seat);
             self.ended.push(handle);
@@ -522,7 +521,11 @@ impl Worker {
 
     fn read_mail(&mut self, now: Instant, mail: Mail) {
         match mail.0 {
-            Letter::Open { room, address, hosts, policy } => self.open_room(room, address, &hosts, *policy),
+            Letter::Open { room, address, hosts, creator, policy } => {
+                let hosts: Vec<&str> = hosts.iter().map(String::as_str).collect();
+                let made = room::Room::new(address, &hosts, policy.room);
+                self.open_room(room, creator.into_iter().fold(made, room::Room::with_creator), policy.chunk_timer);
+            }
             Letter::Close { room } => self.close_room(now, room),
             Letter::Join(join) => self.join(now, *join),
             Letter::Update { room, seat, capabilities } => self.update(now, room, seat, capabilities),
@@ -538,7 +541,7 @@ impl Worker {
             }
             Letter::Claimed { connection, facts, epoch } => self.claimed(now, connection, *facts, epoch),
             Letter::Unclaimed { connection, session, code } => self.unclaimed(now, connection, session, code),
-            Letter::Unseat { seat } => self.end_session(seat),
+            Letter::Unseat { seat } => self.end_session(now, seat),
             Letter::Updated { seat, capabilities } => self.update_session(seat, capabilities),
             Letter::Verdict { seat, stream, verdict } => self.judged(now, seat, stream, verdict),
             Letter::Named { seat, reply, code } => self.named(seat, &reply, code),
@@ -587,13 +590,7 @@ impl Worker {
         self.branches.deliver(room, message, &self.sessions, &mut self.outlets, &mut *self.rng);
     }
 
-    pub(crate) fn pass_here(
-        &mut self,
-        _now: Instant,
-        stream: StreamId,
-        octets: &[u8],
-        end: Option<msrp::frame::Flag>,
-    ) {
+    pub(crate) fn pass_here(&mut self, _now: Instant, stream: StreamId, octets: &[u8], end: Option<msrp::frame::Flag>) {
         self.branches.pass(stream, octets, end, &self.sessions, &mut self.outlets, &mut *self.rng);
     }
 

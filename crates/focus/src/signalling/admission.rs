@@ -1,0 +1,207 @@
+//! Who calls (RFC 7701 §5.2): by the From of the request where everybody is believed, else by digest (RFC 7616, 8760).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use room::Address;
+use sip::auth::{Algorithm, Authorization, Verdict, parse_authorization};
+use sip::{Request, Source, TransactionId};
+
+use super::{Account, Answer, Output, Phase, Question, QuestionId, Signalling};
+use crate::settings::Auth;
+
+/// How long an answer is waited for.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How many questions may be open. At the bound a caller gets 503.
+const MAX_QUESTIONS: usize = 10_000;
+
+/// What a call is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// An INVITE wants a seat.
+    Join,
+    /// An OPTIONS asks what an INVITE would get (RFC 3261 §11.2).
+    Options,
+}
+
+/// A request whose sender is being made sure of.
+pub(super) struct Call {
+    pub(super) purpose: Purpose,
+    pub(super) transaction: TransactionId,
+    pub(super) request: Arc<Request>,
+    pub(super) source: Source,
+}
+
+/// Who calls, made sure of.
+pub(super) struct Caller {
+    pub(super) identity: Address,
+    pub(super) aliases: Vec<Address>,
+    pub(super) display_name: Option<String>,
+}
+
+/// The questions that are open.
+#[derive(Default)]
+pub(super) struct Questions {
+    asked: u64,
+    open: BTreeMap<QuestionId, (Instant, Call)>,
+    deadlines: BTreeSet<(Instant, QuestionId)>,
+}
+
+impl Questions {
+    /// The call itself comes back at the bound.
+    fn ask(&mut self, now: Instant, call: Call) -> Result<QuestionId, Call> {
+        if self.open.len() >= MAX_QUESTIONS {
+            return Err(call);
+        }
+        self.asked += 1;
+        let (id, deadline) = (QuestionId(self.asked), now + PATIENCE);
+        self.open.insert(id, (deadline, call));
+        self.deadlines.insert((deadline, id));
+        Ok(id)
+    }
+
+    fn take(&mut self, id: QuestionId) -> Option<Call> {
+        let (deadline, call) = self.open.remove(&id)?;
+        self.deadlines.remove(&(deadline, id));
+        Some(call)
+    }
+
+    /// A call whose answer did not come in time.
+    pub(super) fn overdue(&mut self, now: Instant) -> Option<Call> {
+        let &(deadline, id) = self.deadlines.first()?;
+        if deadline <= now { self.take(id) } else { None }
+    }
+
+    pub(super) fn next_deadline(&self) -> Option<Instant> {
+        self.deadlines.first().map(|(deadline, _)| *deadline)
+    }
+
+    /// A caller has hung up.
+    pub(super) fn forget(&mut self, transaction: TransactionId) {
+        let found = self.open.iter().find(|(_, (_, call))| call.transaction == transaction);
+        if let Some(id) = found.map(|(id, _)| *id) {
+            self.take(id);
+        }
+    }
+}
+
+impl Signalling {
+    /// Somebody calls. Nothing is asked of the world before a caller has shown credentials.
+    pub(super) fn called(&mut self, now: Instant, call: Call) {
+        let transaction = call.transaction;
+        if self.phase != Phase::Open {
+            return self.refuse_for_now(now, transaction);
+        }
+        match (&self.settings.auth, self.authorization(&call.request)) {
+            (Auth::Open, _) => match From::of(&call.request) {
+                Some(from) => self.ask(now, call, from.address.user().to_owned()),
+                None => self.respond(now, transaction, sip::Answer::new(403)),
+            },
+            (Auth::Digest { .. }, Some(authorization)) => self.ask(now, call, authorization.username),
+            (Auth::Digest { .. }, None) => self.challenge(now, transaction, false),
+        }
+    }
+
+    fn ask(&mut self, now: Instant, call: Call, user: String) {
+        match self.questions.ask(now, call) {
+            Ok(id) => self.outputs.push_back(Output::Ask { id, question: Question::Account { user } }),
+            Err(call) => self.refuse_for_now(now, call.transaction),
+        }
+    }
+
+    /// The world has said who has that name.
+    pub(super) fn answered(&mut self, now: Instant, id: QuestionId, answer: Answer) {
+        let Some(call) = self.questions.take(id) else { return };
+        let Answer::Account(account) = answer else { return self.refuse_for_now(now, call.transaction) };
+        let Some(from) = From::of(&call.request) else {
+            return self.respond(now, call.transaction, sip::Answer::new(403));
+        };
+        let account = match self.settings.auth {
+            Auth::Open => account.filter(|account| self.is_of(account, &from.address)),
+            Auth::Digest { .. } => match self.verify(now, &call.request, account) {
+                Ok(account) if self.is_of(&account, &from.address) => Some(account),
+                Ok(_) => return self.respond(now, call.transaction, sip::Answer::new(403)),
+                Err(Unproven { stale }) => return self.challenge(now, call.transaction, stale),
+            },
+        };
+        self.admitted(now, &call, from.into_caller(account));
+    }
+
+    /// The credentials of a request for our realm.
+    fn authorization(&self, request: &Request) -> Option<Authorization> {
+        let realm = self.authenticator.as_ref()?.realm();
+        let mut all = request.headers("Authorization").filter_map(|value| parse_authorization(value).ok());
+        all.find(|authorization| authorization.realm == realm)
+    }
+
+    /// The account that the credentials of a request prove.
+    fn verify(&mut self, now: Instant, request: &Request, account: Option<Account>) -> Result<Account, Unproven> {
+        const WRONG: Unproven = Unproven { stale: false };
+        let authorization = self.authorization(request).ok_or(WRONG)?;
+        let unix = self.settings.epoch.unix_at(now).as_secs();
+        let authenticator = self.authenticator.as_mut().ok_or(WRONG)?;
+        let ha1 = account.as_ref().and_then(|account| match authorization.algorithm? {
+            Algorithm::Sha256 => account.sha256.as_deref(),
+            Algorithm::Md5 => account.md5.as_deref(),
+        });
+        match authenticator.verify(unix, request.method.as_str(), &request.uri, &authorization, ha1) {
+            Verdict::Ok => account.ok_or(WRONG),
+            Verdict::Stale => Err(Unproven { stale: true }),
+            Verdict::Wrong => Err(WRONG),
+        }
+    }
+
+    fn challenge(&mut self, now: Instant, transaction: TransactionId, stale: bool) {
+        let unix = self.settings.epoch.unix_at(now).as_secs();
+        let Some(authenticator) = &mut self.authenticator else { return };
+        let values = if stale { authenticator.challenge_stale(unix) } else { authenticator.challenge(unix) };
+        let unauthorized = sip::Answer::new(401);
+        let answer = values.into_iter().fold(unauthorized, |answer, value| answer.header("WWW-Authenticate", value));
+        self.respond(now, transaction, answer);
+    }
+
+    /// Whether an address is one of an account's, at whichever of our names.
+    fn is_of(&self, account: &Account, address: &Address) -> bool {
+        let ours = self.settings.is_ours(address.host_without_port());
+        let at_home = if ours { address.with_host(&self.settings.domain).ok() } else { None };
+        let mut known = addresses(account);
+        known.any(|known| known == *address || Some(&known) == at_home.as_ref())
+    }
+}
+
+/// Credentials that prove nothing; or nothing any more.
+struct Unproven {
+    stale: bool,
+}
+
+/// What the From of a request says.
+struct From {
+    address: Address,
+    display_name: Option<String>,
+}
+
+impl From {
+    /// Nothing where From is no address that people have in a room.
+    fn of(request: &Request) -> Option<Self> {
+        let from = request.from().ok()?;
+        Some(Self { address: Address::parse(from.uri.as_str()).ok()?, display_name: from.display })
+    }
+
+    /// The caller: known by the account's address where there is one, and by what stands in From as well.
+    fn into_caller(self, account: Option<Account>) -> Caller {
+        let Self { address, display_name } = self;
+        let mut known = account.iter().flat_map(addresses);
+        let identity = known.next().unwrap_or_else(|| address.clone());
+        let mut aliases: Vec<Address> = known.collect();
+        if address != identity && !aliases.contains(&address) {
+            aliases.insert(0, address);
+        }
+        Caller { identity, aliases, display_name }
+    }
+}
+
+/// The addresses of an account, the one by which it is known first.
+fn addresses(account: &Account) -> impl Iterator<Item = Address> {
+    std::iter::once(&account.uri).chain(&account.aliases).filter_map(|uri| Address::parse(uri).ok())
+}

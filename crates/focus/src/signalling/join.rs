@@ -1,0 +1,287 @@
+//! Joining and leaving (RFC 7701 §5.2, §5.3): an INVITE, a seat at the room's home, a dialog.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use msrp::sdp::Origin;
+use msrp::uri::Uri;
+use room::{Guest, Refusal, SeatId};
+use sip::{Answer, DialogId, Request, Source, TransactionId, Transport};
+
+use super::admission::{Call, Caller, Purpose};
+use super::media::{Agreed, Unfit};
+use super::rooms::{NoRoom, room_name};
+use super::{METHODS, Signalling};
+use crate::ids::{RoomId, WorkerId};
+use crate::mail::{Cause, Join, Letter};
+use crate::settings::{Create, RoomPolicy, Settings};
+
+/// A seat, from the INVITE that asks for it to the end of its dialog.
+pub(super) struct Seat {
+    room: RoomId,
+    name: String,
+    home: WorkerId,
+    policy: Arc<RoomPolicy>,
+    agreed: Agreed,
+    contact: String,
+    origin: Origin,
+    stage: Stage,
+}
+
+enum Stage {
+    /// The home has been asked for it.
+    Joining { transaction: TransactionId, subject: Option<Arc<str>> },
+    /// It has a dialog, and its session this URI.
+    Seated { dialog: DialogId, own_path: Uri },
+}
+
+/// Why the focus ends a dialog.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// The switch gave the seat up.
+    Switch(Cause),
+    /// The node ends.
+    ShutDown,
+}
+
+impl Ending {
+    /// The value of the Reason header field of the BYE (RFC 3326).
+    fn reason(self) -> &'static str {
+        match self {
+            Self::Switch(Cause::NotBound) => "SIP;cause=408;text=\"No MSRP connection came\"",
+            Self::Switch(Cause::ConnectionLost) => "SIP;cause=503;text=\"The MSRP connection is lost\"",
+            Self::Switch(Cause::RoomClosed) => "SIP;cause=410;text=\"The room is closed\"",
+            Self::Switch(Cause::CreatorLeft) => "SIP;cause=410;text=\"The room has ended with its creator\"",
+            Self::ShutDown => "SIP;cause=503;text=\"The server is shutting down\"",
+        }
+    }
+}
+
+const NOT_FOUND: Unfit = Unfit { code: 404, reason: "" };
+const NO_DIALOG: Unfit = Unfit { code: 481, reason: "" };
+
+impl Signalling {
+    /// The caller is known: on to the room.
+    pub(super) fn admitted(&mut self, now: Instant, call: &Call, caller: Caller) {
+        let result = match call.purpose {
+            Purpose::Join => self.ask_for_seat(call, caller),
+            Purpose::Options => self.tell_of_room(now, call),
+        };
+        if let Err(unfit) = result {
+            self.refuse(now, call.transaction, unfit);
+        }
+    }
+
+    fn refuse(&mut self, now: Instant, transaction: TransactionId, Unfit { code, reason }: Unfit) {
+        if code == 503 {
+            return self.refuse_for_now(now, transaction);
+        }
+        let answer = Answer::new(code);
+        let answer = if reason.is_empty() { answer } else { answer.reason(reason) };
+        self.respond(now, transaction, answer);
+    }
+
+    /// Asks the home of a room for a seat. The room is made, if it must be, only for an offer that it takes.
+    fn ask_for_seat(&mut self, call: &Call, caller: Caller) -> Result<(), Unfit> {
+        if wants_privacy(&call.request) {
+            // To be seated under one's own name against one's wish would be worse.
+            return Err(Unfit { code: 433, reason: "Anonymity Disallowed" });
+        }
+        let name = room_name(&self.settings, &call.request.uri).ok_or(NOT_FOUND)?;
+        let agreed = match self.rooms.get(&name) {
+            Some(entry) => Agreed::on(&call.request.body, &self.settings, &entry.policy)?,
+            None if self.settings.rooms.create == Create::Nobody => return Err(NOT_FOUND),
+            None => Agreed::on(&call.request.body, &self.settings, &self.settings.rooms.defaults)?,
+        };
+        self.find_or_open(&name, &caller.identity).map_err(no_room)?;
+        let entry = self.rooms.get(&name).ok_or(NOT_FOUND)?;
+        let (room, home, policy, subject) = (entry.id, entry.home, entry.policy.clone(), entry.subject.clone());
+        self.next_seat = self.next_seat.wrapping_add(1);
+        let id = SeatId(self.next_seat);
+        let (media, capabilities) = (agreed.peer(), agreed.capabilities());
+        let seat = Seat {
+            room,
+            name: name.clone(),
+            home,
+            policy,
+            agreed,
+            contact: contact(&self.settings, &call.request.uri, &call.source, &name),
+            origin: Origin { session_id: self.next_seat, version: 1, address: self.settings.domain.clone() },
+            stage: Stage::Joining { transaction: call.transaction, subject },
+        };
+        self.rooms.seat_taken(&name);
+        self.seats.insert(id, seat);
+        self.joining.insert(call.transaction, id);
+        let Caller { identity, aliases, display_name } = caller;
+        let guest = Guest { identity, aliases, display_name, capabilities };
+        self.post(home, Letter::Join(Box::new(Join { room, seat: id, guest, media })));
+        Ok(())
+    }
+
+    /// An OPTIONS gets what an INVITE would, as far as its room decides (RFC 3261 §11.2).
+    fn tell_of_room(&mut self, now: Instant, call: &Call) -> Result<(), Unfit> {
+        let name = room_name(&self.settings, &call.request.uri).ok_or(NOT_FOUND)?;
+        if self.rooms.get(&name).is_none() && self.settings.rooms.create == Create::Nobody {
+            return Err(NOT_FOUND);
+        }
+        let contact = contact(&self.settings, &call.request.uri, &call.source, &name);
+        self.respond(now, call.transaction, Answer::new(200).contact(contact));
+        Ok(())
+    }
+
+    /// The home has given a seat: the INVITE is answered, and seat and dialog belong together.
+    pub(super) fn joined(&mut self, now: Instant, id: SeatId, session: &str) {
+        let Some(seat) = self.seats.get_mut(&id) else { return };
+        let Stage::Joining { transaction, subject } = &seat.stage else { return };
+        let (transaction, subject) = (*transaction, subject.clone());
+        let own_path = crate::switch::own_path(&self.settings.media, seat.agreed.peer().secure, session);
+        let Ok(own_path) = Uri::parse(&own_path) else { return };
+        let body = seat.agreed.answer(own_path.clone(), &seat.origin, &seat.policy, self.settings.max_message);
+        let answer = Answer::new(200).contact(seat.contact.clone()).body("application/sdp", body);
+        let answer = match subject {
+            Some(subject) => answer.header("Subject", &*subject),
+            None => answer,
+        };
+        self.joining.remove(&transaction);
+        match self.endpoint.accept(now, transaction, answer) {
+            Ok(dialog) => {
+                seat.stage = Stage::Seated { dialog, own_path };
+                self.dialogs.insert(dialog, id);
+            }
+            Err(_) => {
+                self.refuse_for_now(now, transaction);
+                self.vacate(id);
+            }
+        }
+    }
+
+    /// The home has no seat to give.
+    pub(super) fn declined(&mut self, now: Instant, id: SeatId, refusal: Refusal) {
+        let Some(Stage::Joining { transaction, .. }) = self.seats.get(&id).map(|seat| &seat.stage) else { return };
+        let transaction = *transaction;
+        let unfit = match refusal {
+            Refusal::AlreadyPresent => Unfit { code: 486, reason: "Already In The Room" },
+            Refusal::Full => Unfit { code: 503, reason: "" },
+            Refusal::Closed => NOT_FOUND,
+            _ => Unfit { code: 500, reason: "" },
+        };
+        self.refuse(now, transaction, unfit);
+        self.forget(id);
+    }
+
+    /// Ends what a seat has on the side of SIP, and gives the seat up.
+    pub(super) fn hang_up(&mut self, now: Instant, id: SeatId, ending: Ending) {
+        match self.seats.get(&id).map(|seat| &seat.stage) {
+            Some(Stage::Seated { dialog, .. }) => {
+                let dialog = *dialog;
+                if self.endpoint.bye(now, dialog, Some(ending.reason())).is_ok() {
+                    self.ending.insert(dialog);
+                }
+            }
+            Some(Stage::Joining { transaction, .. }) => {
+                let transaction = *transaction;
+                self.refuse_for_now(now, transaction);
+            }
+            None => return,
+        }
+        self.vacate(id);
+    }
+
+    /// The caller has taken back its INVITE.
+    pub(super) fn cancelled(&mut self, transaction: TransactionId) {
+        self.questions.forget(transaction);
+        if let Some(id) = self.joining.get(&transaction) {
+            self.vacate(*id);
+        }
+    }
+
+    /// A dialog is over.
+    pub(super) fn ended(&mut self, dialog: DialogId) {
+        self.ending.remove(&dialog);
+        if let Some(id) = self.dialogs.get(&dialog) {
+            self.vacate(*id);
+        }
+    }
+
+    /// A session description in a dialog: the capabilities of the user agent may be others (RFC 7701 §8). What cannot be
+    /// agreed on leaves the session as it was (RFC 3261 §14.2).
+    pub(super) fn reinvited(&mut self, now: Instant, transaction: TransactionId, request: &Request, dialog: DialogId) {
+        match self.renegotiate(request, dialog) {
+            Ok(answer) => {
+                if self.endpoint.accept(now, transaction, answer).is_err() {
+                    self.respond(now, transaction, Answer::new(500));
+                }
+            }
+            Err(unfit) => self.refuse(now, transaction, unfit),
+        }
+    }
+
+    fn renegotiate(&mut self, request: &Request, dialog: DialogId) -> Result<Answer, Unfit> {
+        let id = *self.dialogs.get(&dialog).ok_or(NO_DIALOG)?;
+        let seat = self.seats.get_mut(&id).ok_or(NO_DIALOG)?;
+        let Stage::Seated { own_path, .. } = &seat.stage else { return Err(NO_DIALOG) };
+        let agreed = Agreed::on(&request.body, &self.settings, &seat.policy)?;
+        if seat.agreed.peer().path != agreed.peer().path {
+            return Err(Unfit { code: 488, reason: "The Session Cannot Move" });
+        }
+        let origin = Origin { version: seat.origin.version + 1, ..seat.origin.clone() };
+        let body = agreed.answer(own_path.clone(), &origin, &seat.policy, self.settings.max_message);
+        let answer = Answer::new(200).contact(seat.contact.clone()).body("application/sdp", body);
+        (seat.origin, seat.agreed) = (origin, agreed);
+        let (home, room, capabilities) = (seat.home, seat.room, seat.agreed.capabilities());
+        self.post(home, Letter::Update { room, seat: id, capabilities });
+        Ok(answer)
+    }
+
+    /// Gives a seat up on both sides.
+    fn vacate(&mut self, id: SeatId) {
+        if let Some((home, room)) = self.forget(id) {
+            self.post(home, Letter::Leave { room, seat: id });
+        }
+    }
+
+    /// Gives a seat up that its home has given up or never given; where it was.
+    fn forget(&mut self, id: SeatId) -> Option<(WorkerId, RoomId)> {
+        let seat = self.seats.remove(&id)?;
+        match seat.stage {
+            Stage::Joining { transaction, .. } => drop(self.joining.remove(&transaction)),
+            Stage::Seated { dialog, .. } => drop(self.dialogs.remove(&dialog)),
+        }
+        self.free_seat(&seat.name);
+        Some((seat.home, seat.room))
+    }
+}
+
+fn no_room(no_room: NoRoom) -> Unfit {
+    match no_room {
+        NoRoom::Unknown => NOT_FOUND,
+        NoRoom::Full => Unfit { code: 503, reason: "" },
+    }
+}
+
+/// Whether the caller asks that its identity be kept from others (RFC 3323 §4.2, RFC 3325 §9.3), by name or by a From that has
+/// none.
+fn wants_privacy(request: &Request) -> bool {
+    let wishes = request.headers("Privacy").flat_map(|value| value.split(';'));
+    let asked = wishes.map(str::trim).any(|wish| !wish.is_empty() && !wish.eq_ignore_ascii_case("none"));
+    let nameless = request.from().is_ok_and(|from| from.uri.host().is_some_and(|host| host.ends_with(".invalid")));
+    asked || nameless
+}
+
+/// The Contact of a room: its URI in the form in which the caller has reached it, so that what follows reaches it too, with the
+/// features of RFC 7701 §9.1 (RFC 3840).
+fn contact(settings: &Settings, uri: &str, source: &Source, name: &str) -> String {
+    let asked = sip::typed::Uri::parse(uri).ok();
+    let scheme = if asked.as_ref().is_some_and(|uri| uri.is_sips()) { "sips" } else { "sip" };
+    let host = asked.as_ref().and_then(|uri| uri.host()).unwrap_or_else(|| settings.domain.clone());
+    let host = if host.contains(':') { format!("[{host}]") } else { host };
+    let port = asked.and_then(|uri| uri.port()).map(|port| format!(":{port}")).unwrap_or_default();
+    let transport = match source.transport {
+        Transport::Tcp => ";transport=tcp",
+        Transport::Tls if scheme == "sip" => ";transport=tls",
+        _ => "",
+    };
+    let methods: Vec<&str> = METHODS.iter().map(|method| method.as_str()).collect();
+    let methods = methods.join(",");
+    format!("<{scheme}:{name}@{host}{port}{transport}>;methods=\"{methods}\";automata;isfocus;message")
+}
