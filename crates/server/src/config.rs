@@ -10,6 +10,8 @@ mod users;
 pub(crate) mod value;
 
 #[cfg(test)]
+mod documented;
+#[cfg(test)]
 mod tests;
 
 use std::fmt;

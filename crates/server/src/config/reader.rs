@@ -234,7 +234,11 @@ impl<'t> Entry<'t> {
         let mut parsed = Some(Vec::new());
         for item in array.iter() {
             match item.get_ref().as_str().and_then(&mut parse) {
-                Some(value) => parsed.iter_mut().for_each(|parsed| parsed.push(value)),
+                Some(value) => {
+                    if let Some(parsed) = &mut parsed {
+                        parsed.push(value);
+                    }
+                }
                 None => {
                     parsed = None;
                     let text = format!("{} is wrong; right would be {right}", show(item.get_ref()));
