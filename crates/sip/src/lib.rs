@@ -22,9 +22,10 @@ mod transport;
 pub mod typed;
 mod usage;
 
+pub use dialog::Dialog;
 pub use endpoint::{
-    Answer, Cause, ClientId, Config, DialogId, Endpoint, Event, Failure, Input, Limits, Outgoing, Output, Refused,
-    TimerValues, TransactionId, Within,
+    Answer, Cause, ClientId, Config, Counts, DialogId, Endpoint, Event, Failure, Input, Limits, Outgoing, Output,
+    Refused, TimerValues, TransactionId, Within,
 };
 pub use framing::{Frame, Framer};
 pub use message::{Body, Headers, Message, Method, Request, Response, Row, reason_phrase};

@@ -10,6 +10,7 @@ use crate::typed;
 
 pub use headers::{Headers, Row};
 pub use names::reason_phrase;
+pub(crate) use names::same_name;
 
 /// A method. Any token is one (RFC 3261 §7.1); compared case-sensitively.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -10,6 +10,11 @@ pub struct Id<T> {
     of: PhantomData<fn() -> T>,
 }
 
+impl<T> Id<T> {
+    /// Not above any other.
+    pub(crate) const FIRST: Self = Self { slot: 0, generation: 0, of: PhantomData };
+}
+
 impl<T> Clone for Id<T> {
     fn clone(&self) -> Self {
         *self
@@ -104,13 +109,5 @@ impl<T> Slots<T> {
         slot.generation = slot.generation.wrapping_add(1);
         self.free.push(id.slot);
         Some(value)
-    }
-
-    /// All ids and values, by slot.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (Id<T>, &T)> {
-        self.slots.iter().zip(0u32..).filter_map(|(place, slot)| {
-            let id = Id { slot, generation: place.generation, of: PhantomData };
-            place.value.as_ref().map(|value| (id, value))
-        })
     }
 }

@@ -11,8 +11,11 @@ use crate::transaction::client::ClientTransactionId;
 /// The timers, each with its name in RFC 3261 Table 4, RFC 6026 or the section that asks for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Timer {
-    /// RFC 3261 §17.2.1: 200 ms until the 100 to an INVITE that has no answer yet.
+    /// RFC 3261 §17.2.1: 200 ms until the 100 to an INVITE that has no answer yet. RFC 4320 §4.1: the time that timer E
+    /// takes to reach T2, until the 100 to another request.
     Trying(TransactionId),
+    /// RFC 4320 §4.2: the peer's timer F ran out, no answer may be sent any more.
+    Late(TransactionId),
     /// Timer G, §17.2.1: the refusal of an INVITE is sent again.
     G(TransactionId),
     /// Timer H, §17.2.1: no ACK came for the refusal of an INVITE.
@@ -64,10 +67,8 @@ impl TimerQueue {
         key
     }
 
-    pub(crate) fn stop(&mut self, key: &mut Option<TimerKey>) {
-        if let Some(key) = key.take() {
-            self.set.remove(&key);
-        }
+    pub(crate) fn stop(&mut self, key: TimerKey) {
+        self.set.remove(&key);
     }
 
     pub(crate) fn next(&self) -> Option<Instant> {

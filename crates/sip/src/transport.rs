@@ -24,6 +24,12 @@ impl Transport {
         self != Self::Udp
     }
 
+    /// Whether it is under TLS.
+    #[must_use]
+    pub fn is_secure(self) -> bool {
+        matches!(self, Self::Tls | Self::Wss)
+    }
+
     /// The token that stands in a Via header field.
     #[must_use]
     pub fn via_token(self) -> &'static str {

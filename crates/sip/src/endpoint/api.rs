@@ -371,3 +371,16 @@ pub enum Refused {
     #[error("unfit {0}")]
     Unfit(&'static str),
 }
+
+/// How much an endpoint holds at the moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counts {
+    /// Server transactions.
+    pub server_transactions: usize,
+    /// Requests of our own under way; an INVITE that was accepted counts for 64·T1 more (RFC 6026).
+    pub client_transactions: usize,
+    /// Dialogs, early ones too.
+    pub dialogs: usize,
+    /// Connections, those being opened too.
+    pub connections: usize,
+}

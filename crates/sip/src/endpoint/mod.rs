@@ -1,52 +1,126 @@
 //! The user agent core: octets and time in, octets, timers and events out.
 
+/// What the machines need of an endpoint; a macro, so that the other fields can be borrowed beside it.
+macro_rules! clock {
+    ($endpoint:expr, $now:expr) => {
+        crate::transaction::Clock { now: $now, values: $endpoint.config.timers, timers: &mut $endpoint.timers }
+    };
+}
+
+mod answers;
 mod api;
 mod config;
+mod tables;
 pub(crate) mod uac;
+mod uas;
+mod wire;
+mod within;
 
-use std::collections::VecDeque;
 use std::time::Instant;
 
 use rand_core::Rng;
 
 pub use api::{
-    Answer, Cause, ClientId, DialogId, Event, Failure, Input, Outgoing, Output, Refused, TransactionId, Within,
+    Answer, Cause, ClientId, Counts, DialogId, Event, Failure, Input, Outgoing, Output, Refused, TransactionId, Within,
 };
 pub use config::{Config, Limits, TimerValues};
+
+use crate::dialog::{Dialog, Dialogs};
+use crate::framing::Frame;
+use crate::message::{Message, Method};
+use crate::parse::{Malformed, parse};
+use crate::slots::Slots;
+use crate::timer::{Timer, TimerQueue};
+use crate::token::Secret;
+use crate::transport::{ConnectionId, Hop, Source, Transport};
+use crate::typed::MediaType;
+use answers::Presets;
+use tables::{Clients, Servers};
+use uac::Attempt;
+use wire::Wire;
 
 /// The sans-IO user agent.
 pub struct Endpoint {
     config: Config,
+    presets: Presets,
+    accepted: Vec<MediaType>,
     random: Box<dyn Rng + Send>,
-    outputs: VecDeque<Output>,
+    secret: Secret,
+    timers: TimerQueue,
+    wire: Wire,
+    servers: Servers,
+    clients: Clients,
+    attempts: Slots<Attempt>,
+    dialogs: Dialogs,
 }
 
 impl Endpoint {
     /// An endpoint without connections or dialogs.
     #[must_use]
-    pub fn new(config: Config, random: Box<dyn Rng + Send>) -> Self {
-        Self { config, random, outputs: VecDeque::new() }
+    pub fn new(config: Config, mut random: Box<dyn Rng + Send>) -> Self {
+        Self {
+            presets: Presets::new(&config),
+            accepted: config.accept.iter().filter_map(|range| MediaType::parse(range).ok()).collect(),
+            secret: Secret::new(&mut *random),
+            timers: TimerQueue::default(),
+            wire: Wire::new(&config),
+            servers: Servers::new(config.limits.server_transactions, &mut *random),
+            clients: Clients::new(),
+            attempts: Slots::new(usize::MAX),
+            dialogs: Dialogs::new(config.limits.dialogs),
+            config,
+            random,
+        }
     }
 
     /// Takes what the shell tells. Drain [`Endpoint::poll_output`] afterwards.
     pub fn handle_input(&mut self, now: Instant, input: Input) {
-        let _ = (now, input, &self.config, &self.random);
+        match input {
+            Input::Datagram { local, remote, octets } => {
+                let source = Source { transport: Transport::Udp, local, remote, connection: None };
+                self.receive(now, source, parse(&octets));
+            }
+            Input::Opened { connection, transport, local, remote } => {
+                self.wire.opened(connection, transport, local, remote);
+            }
+            Input::Received { connection, octets } => self.receive_octets(now, connection, &octets),
+            Input::Closed { connection } => self.lose_connection(now, connection),
+        }
     }
 
     /// Runs the timers that are due. Drain [`Endpoint::poll_output`] afterwards.
     pub fn handle_timeout(&mut self, now: Instant) {
-        let _ = now;
+        while let Some(timer) = self.timers.take_due(now) {
+            self.run_timer(now, timer);
+        }
     }
 
     /// The next thing to do; `None` when there is nothing more.
     pub fn poll_output(&mut self) -> Option<Output> {
-        self.outputs.pop_front()
+        self.wire.poll()
     }
 
     /// When [`Endpoint::handle_timeout`] wants to be called.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        None
+        self.timers.next()
+    }
+
+    /// How much there is of everything that is bounded.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        Counts {
+            server_transactions: self.servers.len(),
+            client_transactions: self.attempts.len(),
+            dialogs: self.dialogs.len(),
+            connections: self.wire.len(),
+        }
+    }
+
+    /// A dialog that is confirmed, or in which a request came.
+    #[must_use]
+    pub fn dialog(&self, dialog: DialogId) -> Option<&Dialog> {
+        self.dialogs.get(dialog)
     }
 
     /// Answers a request of the peer: 101–199 any number of times, 200–699 once (for an INVITE 300–699; see
@@ -55,8 +129,7 @@ impl Endpoint {
     /// # Errors
     /// [`Refused::NoTransaction`], [`Refused::Unfit`].
     pub fn respond(&mut self, now: Instant, transaction: TransactionId, answer: Answer) -> Result<(), Refused> {
-        let _ = (now, transaction, answer);
-        Err(Refused::NoTransaction)
+        self.respond_to(now, transaction, answer)
     }
 
     /// Accepts an INVITE or a re-INVITE with a 2xx, which is sent until its ACK comes (RFC 3261 §13.3.1.4). A new dialog
@@ -65,8 +138,7 @@ impl Endpoint {
     /// # Errors
     /// [`Refused::NoTransaction`], [`Refused::Unfit`] (no INVITE, no 2xx, no Contact), [`Refused::Full`].
     pub fn accept(&mut self, now: Instant, transaction: TransactionId, answer: Answer) -> Result<DialogId, Refused> {
-        let _ = (now, transaction, answer);
-        Err(Refused::NoTransaction)
+        self.accept_invite(now, transaction, answer)
     }
 
     /// Ends a dialog with a BYE. `reason` is the value of a Reason header field (RFC 3326). [`Event::Ended`] follows when
@@ -75,8 +147,7 @@ impl Endpoint {
     /// # Errors
     /// [`Refused::NoDialog`].
     pub fn bye(&mut self, now: Instant, dialog: DialogId, reason: Option<&str>) -> Result<(), Refused> {
-        let _ = (now, dialog, reason);
-        Err(Refused::NoDialog)
+        self.hang_up(now, dialog, reason)
     }
 
     /// Sends an INVITE outside of a dialog, whatever method `outgoing` names.
@@ -84,8 +155,7 @@ impl Endpoint {
     /// # Errors
     /// [`Refused::Unfit`], [`Refused::Full`], [`Refused::NoConnection`].
     pub fn invite(&mut self, now: Instant, outgoing: Outgoing) -> Result<ClientId, Refused> {
-        let _ = (now, outgoing);
-        Err(Refused::Full)
+        self.send_outside(now, Outgoing { method: Method::INVITE, ..outgoing })
     }
 
     /// Sends a request outside of a dialog.
@@ -93,8 +163,10 @@ impl Endpoint {
     /// # Errors
     /// [`Refused::Unfit`], [`Refused::Full`], [`Refused::NoConnection`].
     pub fn request(&mut self, now: Instant, outgoing: Outgoing) -> Result<ClientId, Refused> {
-        let _ = (now, outgoing);
-        Err(Refused::Full)
+        if outgoing.method == Method::INVITE {
+            return Err(Refused::Unfit("method: an INVITE is sent by `invite`"));
+        }
+        self.send_outside(now, outgoing)
     }
 
     /// Sends a request within a dialog.
@@ -102,8 +174,7 @@ impl Endpoint {
     /// # Errors
     /// [`Refused::NoDialog`], [`Refused::Pending`], [`Refused::Unfit`], [`Refused::Full`].
     pub fn request_within(&mut self, now: Instant, dialog: DialogId, within: Within) -> Result<ClientId, Refused> {
-        let _ = (now, dialog, within);
-        Err(Refused::NoDialog)
+        self.send_within(now, dialog, within)
     }
 
     /// Takes back an INVITE of our own (RFC 3261 §9.1): the CANCEL goes out as soon as a provisional answer came. The end
@@ -112,7 +183,80 @@ impl Endpoint {
     /// # Errors
     /// [`Refused::NoRequest`].
     pub fn cancel(&mut self, now: Instant, client: ClientId) -> Result<(), Refused> {
-        let _ = (now, client);
-        Err(Refused::NoRequest)
+        self.cancel_invite(now, client)
+    }
+
+    fn receive(&mut self, now: Instant, source: Source, parsed: Result<Message, Malformed>) {
+        match parsed {
+            Ok(Message::Request(request)) => self.receive_request(now, source, request),
+            Ok(Message::Response(response)) => self.receive_response(now, response),
+            Err(malformed) => self.refuse_malformed(source, malformed),
+        }
+    }
+
+    fn receive_octets(&mut self, now: Instant, id: ConnectionId, octets: &[u8]) {
+        let (Some(source), Some(connection)) = (self.wire.source(id), self.wire.connection(id)) else { return };
+        if source.transport.carries_one_message_a_read() {
+            return match octets {
+                b"\r\n\r\n" => self.wire.transmit(Hop::Connection(id), b"\r\n".to_vec()),
+                _ => self.receive(now, source, parse(octets)),
+            };
+        }
+        connection.framer.feed(octets);
+        // Each round takes something of what came, or is the last; an answer may close the connection.
+        while let Some(frame) = self.wire.connection(id).and_then(|connection| connection.framer.next()) {
+            match frame {
+                Frame::Message(message) => self.receive(now, source, Ok(message)),
+                Frame::Ping => self.wire.transmit(Hop::Connection(id), b"\r\n".to_vec()),
+                Frame::Pong => {}
+                Frame::Malformed { malformed, close } => {
+                    self.receive(now, source, Err(malformed));
+                    if close {
+                        self.close_connection(now, id);
+                    }
+                }
+            }
+        }
+    }
+
+    fn close_connection(&mut self, now: Instant, id: ConnectionId) {
+        let connection = self.wire.close(id);
+        self.settle_lost(now, connection);
+    }
+
+    fn lose_connection(&mut self, now: Instant, id: ConnectionId) {
+        let connection = self.wire.closed(id);
+        self.settle_lost(now, connection);
+    }
+
+    fn settle_lost(&mut self, now: Instant, connection: Option<wire::Connection>) {
+        let Some(connection) = connection else { return };
+        let was_open = connection.local.is_some();
+        for client in connection.clients {
+            self.client_lost_connection(now, client, was_open);
+        }
+    }
+
+    fn run_timer(&mut self, now: Instant, timer: Timer) {
+        match timer {
+            Timer::Trying(id) => self.say_trying(now, id),
+            Timer::G(id) => {
+                let transaction = self.servers.get_mut(id);
+                let next = transaction.map(|transaction| transaction.resend(id, &mut clock!(self, now)));
+                next.into_iter().for_each(|next| self.follow_server(now, id, next));
+            }
+            Timer::H(id) | Timer::I(id) | Timer::J(id) | Timer::L(id) | Timer::Late(id) => self.end_server(now, id),
+            Timer::A(id) | Timer::E(id) => self.resend_client(now, id),
+            Timer::B(id) | Timer::F(id) => self.client_timed_out(now, id),
+            Timer::D(id) | Timer::K(id) | Timer::M(id) => self.client_is_over(now, id),
+            Timer::Accepted(id) => self.resend_accepted(now, id),
+            Timer::NoAck(id) => self.give_up_ack(now, id),
+            Timer::Cancelled(id) => self.give_up_cancelled(now, id),
+        }
+    }
+
+    /// A number below `bound`, for delays that shall differ.
+    fn random_below(&mut self, bound: u32) -> u32 {
+        self.random.next_u32() % bound.max(1)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::names::{long_form, well_known};
+use super::names::{same_name, well_known};
 use crate::typed;
 
 /// One header field row: name and value as written (line folding undone, RFC 3261 §7.3.1).
@@ -39,7 +39,7 @@ impl Row {
     /// Whether the row is of that header field: case-blind, compact forms (RFC 3261 §7.3.3) equal to long ones.
     #[must_use]
     pub fn is(&self, name: &str) -> bool {
-        long_form(&self.name).eq_ignore_ascii_case(long_form(name))
+        same_name(&self.name, name)
     }
 
     /// Continues the value.
@@ -102,6 +102,14 @@ impl Headers {
     /// Takes out every row of that name.
     pub fn remove(&mut self, name: &str) {
         self.0.retain(|row| !row.is(name));
+    }
+
+    /// Gives the first row of that name this value; where there is none, appends one.
+    pub(crate) fn set(&mut self, name: &'static str, value: String) {
+        match self.first_mut(name) {
+            Some(row) => row.set_value(one_line(value)),
+            None => self.push(name, value),
+        }
     }
 
     pub(crate) fn with_capacity(rows: usize) -> Self {

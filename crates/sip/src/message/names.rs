@@ -1,7 +1,12 @@
 //! Names that are written down somewhere: compact forms, common header fields, reason phrases.
 
+/// Whether both name the same header field: case-blind, compact forms equal to long ones.
+pub(crate) fn same_name(a: &str, b: &str) -> bool {
+    long_form(a).eq_ignore_ascii_case(long_form(b))
+}
+
 /// The long form of a compact name (RFC 3261 §7.3.3 and the IANA registry), or the name itself.
-pub(super) fn long_form(name: &str) -> &str {
+fn long_form(name: &str) -> &str {
     let [letter] = name.as_bytes() else { return name };
     match letter.to_ascii_lowercase() {
         b'a' => "Accept-Contact",

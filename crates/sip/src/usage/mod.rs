@@ -1,1 +1,3 @@
 //! The usages a dialog can have (RFC 5057).
+
+pub(crate) mod invite;

@@ -1,0 +1,121 @@
+//! Digest as the side that is asked: RFC 3261 §22, RFC 7616, RFC 8760.
+
+mod support;
+
+use sip::auth::{Algorithm, Authenticator, Credentials, Verdict, ha1, parse_authorization};
+use sip::{Event, Method, Request, Within};
+use support::{Bench, CONTACT, outgoing};
+
+fn authenticator() -> Authenticator {
+    Authenticator::new("example.com", [7; 32], 60, vec![Algorithm::Md5, Algorithm::Sha256])
+}
+
+fn invite() -> sip::Outgoing {
+    outgoing(Method::INVITE).contact(CONTACT).credentials(Credentials::new("room", "secret"))
+}
+
+fn rows(challenges: &[String]) -> Vec<(&str, &str)> {
+    challenges.iter().map(|value| ("WWW-Authenticate", value.as_str())).collect()
+}
+
+fn judge(authenticator: &mut Authenticator, request: &Request) -> Verdict {
+    let authorization = request.header("Authorization").and_then(|value| parse_authorization(value).ok());
+    let authorization = authorization.expect("there are credentials");
+    let ha1 = ha1(authorization.algorithm.expect("of a known algorithm"), "room", "example.com", "secret");
+    authenticator.verify(0, request.method.as_str(), &request.uri, &authorization, Some(&ha1))
+}
+
+#[test]
+fn a_challenge_is_answered_once_with_the_next_cseq() {
+    let mut r = Bench::new();
+    let mut authenticator = authenticator();
+    r.invite(invite());
+    let first = r.last_request("INVITE");
+    r.a_answers("INVITE", 401, &rows(&authenticator.challenge(0)));
+    r.expect("R: INVITE\nR: ACK\nR: INVITE");
+    let second = r.last_request("INVITE");
+    assert_eq!(judge(&mut authenticator, &second), Verdict::Ok);
+    assert!(second.header("Authorization").unwrap().contains("algorithm=SHA-256"));
+    assert_eq!(second.header("CSeq"), Some("2 INVITE"));
+    assert_eq!((second.header("Call-ID"), second.header("From")), (first.header("Call-ID"), first.header("From")));
+    assert_ne!(second.header("Via"), first.header("Via"));
+    r.a_answers("INVITE", 401, &rows(&authenticator.challenge(0)));
+    r.expect("R: ACK\nevent Answered 401");
+}
+
+#[test]
+fn a_stale_nonce_is_not_a_wrong_password() {
+    let mut r = Bench::new();
+    let mut authenticator = authenticator();
+    r.invite(invite());
+    r.a_answers("INVITE", 401, &rows(&authenticator.challenge(0)));
+    r.a_answers("INVITE", 401, &rows(&authenticator.challenge_stale(0)));
+    r.expect("R: INVITE\nR: ACK\nR: INVITE\nR: ACK\nR: INVITE");
+    let third = r.last_request("INVITE");
+    assert_eq!(third.headers("Authorization").count(), 1);
+    assert_eq!(judge(&mut authenticator, &third), Verdict::Ok);
+}
+
+#[test]
+fn a_peer_that_only_says_stale_is_given_up() {
+    let mut r = Bench::new();
+    let mut authenticator = authenticator();
+    r.request(outgoing(Method::OPTIONS).credentials(Credentials::new("room", "secret")));
+    for _ in 0..20 {
+        r.a_answers("OPTIONS", 401, &rows(&authenticator.challenge_stale(0)));
+    }
+    r.expect("R: OPTIONS\nR: OPTIONS\nR: OPTIONS\nR: OPTIONS\nR: OPTIONS\nevent Answered 401");
+}
+
+#[test]
+fn a_proxy_and_a_server_may_both_ask() {
+    let mut r = Bench::new();
+    r.invite(invite());
+    let proxy = [("Proxy-Authenticate", "Digest realm=\"proxy\", nonce=\"p\", qop=\"auth\"")];
+    r.a_answers("INVITE", 407, &proxy);
+    r.a_answers("INVITE", 401, &rows(&authenticator().challenge(0)));
+    let last = r.last_request("INVITE");
+    assert!(last.header("Proxy-Authorization").is_some() && last.header("Authorization").is_some());
+    assert_eq!(last.header("CSeq"), Some("3 INVITE"));
+}
+
+#[test]
+fn another_realm_gets_no_proof() {
+    let mut r = Bench::new();
+    let credentials = Credentials::new("room", "secret").for_realm("elsewhere.example");
+    r.invite(outgoing(Method::INVITE).contact(CONTACT).credentials(credentials));
+    r.a_answers("INVITE", 401, &rows(&authenticator().challenge(0)));
+    r.expect("R: INVITE\nR: ACK\nevent Answered 401");
+}
+
+#[test]
+fn without_credentials_the_user_sees_the_challenge() {
+    let mut r = Bench::new();
+    r.invite(outgoing(Method::INVITE).contact(CONTACT));
+    r.a_answers("INVITE", 401, &rows(&authenticator().challenge(0)));
+    r.expect("R: INVITE\nR: ACK\nevent Answered 401");
+}
+
+#[test]
+fn the_dialog_keeps_the_credentials_and_the_ack_repeats_them() {
+    let mut r = Bench::new();
+    let mut authenticator = authenticator();
+    r.invite(invite());
+    r.a_answers("INVITE", 401, &rows(&authenticator.challenge(0)));
+    r.a_answers("INVITE", 200, &[("Contact", "<sip:alice@192.0.2.1>")]);
+    let (invite, ack) = (r.last_request("INVITE"), r.last_request("ACK"));
+    assert_eq!(ack.header("Authorization"), invite.header("Authorization"));
+    assert_eq!(ack.header("CSeq"), Some("2 ACK"));
+    let Some(Event::Accepted { dialog, .. }) = r.events.pop_back() else { panic!() };
+    r.endpoint.request_within(r.now, dialog, Within::new(Method::INFO)).unwrap();
+    r.drain();
+    r.a_answers("INFO", 401, &rows(&authenticator.challenge(0)));
+    assert_eq!(judge(&mut authenticator, &r.last_request("INFO")), Verdict::Ok);
+    r.a_answers("INFO", 200, &[]);
+    r.bye(dialog);
+    r.a_answers("BYE", 401, &rows(&authenticator.challenge(0)));
+    let bye = r.last_request("BYE");
+    assert_eq!((judge(&mut authenticator, &bye), bye.header("CSeq")), (Verdict::Ok, Some("6 BYE")));
+    r.a_answers("BYE", 200, &[]);
+    assert!(matches!(r.events.pop_back(), Some(Event::Ended { .. })));
+}
