@@ -1,1 +1,8 @@
-//! Simulated time, network and people for the tests of this workspace
+//! Simulated time, network and people: for tests alone.
+//!
+//! [`stage`] plays a node against scripted peers, octet by octet; [`script`] compares what came with what was to come. Nothing
+//! here waits for anything: time is a value, and moves when a test says so.
+
+pub mod rng;
+pub mod script;
+pub mod stage;
