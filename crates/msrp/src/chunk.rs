@@ -7,7 +7,7 @@ use crate::ident::Ident;
 
 mod reassembly;
 
-pub use reassembly::{Gathered, Reassembly};
+pub use reassembly::{Bounds, Gathered, Reassembly};
 
 /// The receiving side's memory of the messages under way in one session, for who passes octets on as they come: the chunks
 /// of a message must come in order and without gaps. `T` is the caller's state of each message.

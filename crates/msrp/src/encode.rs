@@ -67,6 +67,15 @@ pub struct Send<'a> {
 impl Send<'_> {
     /// Appends the frame.
     pub fn encode(&self, out: &mut Vec<u8>) {
+        self.encode_head(out);
+        if let Some((_, octets)) = self.content {
+            out.extend_from_slice(octets);
+        }
+        self.end(out, self.flag);
+    }
+
+    /// Appends all that comes before the octets of the content, which follow as they come, and then [`Send::end`].
+    pub fn encode_head(&self, out: &mut Vec<u8>) {
         start(out, self.transaction, "SEND", self.to_path, self.from_path);
         header(out, "Message-ID", self.message_id);
         if self.success_report {
@@ -80,8 +89,14 @@ impl Send<'_> {
         if let Some(range) = self.byte_range {
             header(out, "Byte-Range", range);
         }
-        content(out, self.content);
-        end_line(out, self.transaction, self.flag);
+        if let Some((content_type, _)) = self.content {
+            content_type_line(out, content_type);
+        }
+    }
+
+    /// Appends what comes behind the octets of the content, with a flag that may not have been known before.
+    pub fn end(&self, out: &mut Vec<u8>, flag: Flag) {
+        end_chunk(out, self.transaction, self.content.is_some(), flag);
     }
 }
 
@@ -222,10 +237,22 @@ fn header(out: &mut Vec<u8>, name: &str, value: impl Display) {
 
 fn content(out: &mut Vec<u8>, content: Option<(&str, &[u8])>) {
     if let Some((content_type, octets)) = content {
-        put(out, format_args!("Content-Type: {content_type}\r\n\r\n"));
+        content_type_line(out, content_type);
         out.extend_from_slice(octets);
         out.extend_from_slice(b"\r\n");
     }
+}
+
+/// Content-Type is the last header: a blank line follows.
+fn content_type_line(out: &mut Vec<u8>, content_type: &str) {
+    put(out, format_args!("Content-Type: {content_type}\r\n\r\n"));
+}
+
+pub(crate) fn end_chunk(out: &mut Vec<u8>, transaction: &str, has_content: bool, flag: Flag) {
+    if has_content {
+        out.extend_from_slice(b"\r\n");
+    }
+    end_line(out, transaction, flag);
 }
 
 fn end_line(out: &mut Vec<u8>, transaction: &str, flag: Flag) {

@@ -5,7 +5,7 @@ pub(crate) const MAX: usize = 32;
 const MIN: usize = 4;
 
 /// An ident by value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Ident {
     len: u8,
     octets: [u8; MAX],
