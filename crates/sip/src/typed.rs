@@ -147,7 +147,7 @@ fn outside_quotes(text: &str, wanted: u8) -> Option<usize> {
 }
 
 /// A token, a host or a quoted-string; read more widely, but never with anything that could end it early.
-fn is_param_value(value: &str) -> bool {
+pub(crate) fn is_param_value(value: &str) -> bool {
     if value.starts_with('"') {
         return closing_quote(value) == Some(value.len());
     }

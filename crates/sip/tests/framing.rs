@@ -1,5 +1,7 @@
 //! Messages out of a byte stream, told from outside.
 
+#![allow(clippy::unwrap_used, reason = "a test may fail so")]
+
 use proptest::prelude::*;
 use sip::{Frame, Framer, Message};
 

@@ -1,5 +1,7 @@
 //! What is a sound message, what is none and why, and that what was read is written again as it was.
 
+#![allow(clippy::unwrap_used, reason = "a test may fail so")]
+
 use proptest::prelude::*;
 use sip::typed::{self, NameAddr, Uri, Via};
 use sip::{Frame, Headers, Message, Method, Request, Response, parse};

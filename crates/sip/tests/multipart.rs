@@ -1,5 +1,7 @@
 //! Bodies of several parts (RFC 2046, RFC 5621).
 
+#![allow(clippy::unwrap_used, reason = "a test may fail so")]
+
 use std::io::Read as _;
 
 use proptest::prelude::*;

@@ -1,5 +1,7 @@
 //! The torture messages of RFC 4475 and RFC 5118, each with the verdict that those texts give it.
 
+#![allow(clippy::unwrap_used, reason = "a test may fail so")]
+
 use std::io::Read as _;
 
 use sip::typed::{CSeq, NameAddr, Via};

@@ -48,8 +48,9 @@ pub struct Answered {
 }
 
 /// Answers the strongest challenge of one realm among the values of WWW-Authenticate or Proxy-Authenticate (RFC 8760
-/// §2.5: the topmost known, except that SHA-256 goes before MD5). `cnonce` is random. `None` when no challenge can be
-/// met: another scheme, realm, algorithm or qop.
+/// §2.4: the topmost known, except that SHA-256 goes before MD5). `cnonce` is random. `None` when no challenge can be
+/// met: another scheme, realm, algorithm or qop. A challenge without qop comes from a server older than RFC 8760 and is
+/// answered in its way, without qop (RFC 2617 §3.2.2).
 #[must_use]
 pub fn answer<'a>(
     credentials: &Credentials,

@@ -28,6 +28,14 @@ impl Algorithm {
         [Self::Sha256, Self::Md5].into_iter().find(|algorithm| algorithm.as_str().eq_ignore_ascii_case(token))
     }
 
+    /// How many hexadecimal digits a digest has.
+    pub(super) fn digits(self) -> usize {
+        match self {
+            Self::Sha256 => 64,
+            Self::Md5 => 32,
+        }
+    }
+
     /// The digest of the parts put together with colons, in lower-case hexadecimal.
     pub(super) fn of(self, parts: &[&str]) -> String {
         match self {

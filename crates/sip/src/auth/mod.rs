@@ -2,11 +2,14 @@
 //!
 //! [`Authenticator`] is the side that asks, [`Credentials`] and [`answer`] the side that is asked. MD5 is there because
 //! peers have nothing better; SHA-256 stands first in every set of challenges and is taken first from one.
+//!
+//! Deliberately not here: qop `auth-int`, the `-sess` algorithms, SHA-512-256, hashed user names, Authentication-Info.
+//! None is offered; a challenge that asks for nothing else cannot be met.
 
 mod challenge;
 mod credentials;
 mod digest;
 
-pub use challenge::{Authenticator, Authorization, Verdict, parse_authorization};
+pub use challenge::{Authenticator, Authorization, Verdict, find_authorization, parse_authorization};
 pub use credentials::{Answered, Credentials, answer};
 pub use digest::{Algorithm, ha1};

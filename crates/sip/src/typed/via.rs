@@ -55,7 +55,7 @@ impl<'a> Via<'a> {
         for param in Params(params) {
             let (name, value) = param.map_err(|_| WHAT)?;
             let repeated = if name.eq_ignore_ascii_case("branch") {
-                std::mem::replace(&mut via.branch, Some(value.ok_or(WHAT)?)).is_some()
+                via.branch.replace(value.ok_or(WHAT)?).is_some()
             } else {
                 name.eq_ignore_ascii_case("rport") && std::mem::replace(&mut via.rport, true)
             };
