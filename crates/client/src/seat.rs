@@ -1,0 +1,74 @@
+//! What an agent holds of the room it calls, or is in.
+
+use msrp::sdp::MessageMedia;
+use sip::typed::{NameAddr, Uri};
+
+use crate::api::{MediaId, Room};
+use crate::description::Description;
+use crate::media::Media;
+
+/// A call that waits for its answer.
+pub(crate) struct Call {
+    pub(crate) client: sip::ClientId,
+    pub(crate) target: Target,
+    pub(crate) description: Description,
+    /// The user left already.
+    pub(crate) cancelled: bool,
+}
+
+/// Whom one calls, as whom.
+#[derive(Clone)]
+pub(crate) struct Target {
+    pub(crate) room_uri: Uri,
+    pub(crate) identity: String,
+    /// The value of one's own Contact.
+    pub(crate) contact: String,
+}
+
+/// A dialog with a room, and its media session.
+pub(crate) struct Seat {
+    pub(crate) stage: Stage,
+    pub(crate) dialog: sip::DialogId,
+    pub(crate) room_uri: Uri,
+    pub(crate) contact: String,
+    pub(crate) description: Description,
+    pub(crate) room: Room,
+    /// The path of the room, as text.
+    pub(crate) remote_path: String,
+    pub(crate) connection: MediaId,
+    pub(crate) media: Media,
+}
+
+/// How far one is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// The media session is not bound yet.
+    Entering,
+    /// It is.
+    Joined,
+    /// The BYE waits for its answer.
+    Leaving,
+}
+
+impl Room {
+    /// What the room says in the answer to the call.
+    pub(crate) fn of_answer(response: &sip::Response, media: &MessageMedia, identity: &str) -> Self {
+        let contact = response.headers.list("Contact").next().map(NameAddr::parse);
+        let is_focus = contact.is_some_and(|contact| contact.is_ok_and(|contact| contact.param("isfocus").is_some()));
+        // The server of this workspace allots an address to who asks for privacy, and says it so.
+        let allotted = response.header("Chat-Identity").and_then(|value| NameAddr::parse(value).ok());
+        let identity = allotted.map_or_else(|| identity.to_owned(), |address| address.uri.as_str().to_owned());
+        Self { is_focus, identity, ..Self::default() }.with(media)
+    }
+
+    /// With what a media line of the room says, the first or a later one.
+    pub(crate) fn with(self, media: &MessageMedia) -> Self {
+        Self {
+            nicknames: media.declares_nickname(),
+            private_messages: media.declares_private_messages(),
+            wrapped_types: media.accept_wrapped_types.clone(),
+            max_size: media.max_size,
+            ..self
+        }
+    }
+}
