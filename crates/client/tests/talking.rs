@@ -72,6 +72,24 @@ fn a_private_message_has_its_addressee_in_the_wrapper() {
 }
 
 #[test]
+fn what_is_said_bears_the_time_of_the_world() {
+    for (unix_seconds, expected) in [
+        (0, "1970-01-01T00:00:00Z"),
+        (951_782_399, "2000-02-28T23:59:59Z"),
+        (951_868_799, "2000-02-29T23:59:59Z"),
+        (951_868_800, "2000-03-01T00:00:00Z"),
+        (1_704_067_199, "2023-12-31T23:59:59Z"),
+        (4_107_542_400, "2100-03-01T00:00:00Z"),
+    ] {
+        let mut r = Bench::joined_at(unix_seconds);
+        assert!(r.agent.say(r.now, "now").is_ok());
+        r.drain();
+        let sent = r.sent_media();
+        assert!(sent.contains(&format!("\r\nDateTime: {expected}\r\n")), "{sent}");
+    }
+}
+
+#[test]
 fn any_content_goes_in_the_wrapper() {
     let mut r = Bench::joined();
     let sent = r.agent.send(r.now, &Recipient::Room, "image/svg+xml", b"<svg/>\r\n").expect("in the room");

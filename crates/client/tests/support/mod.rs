@@ -31,10 +31,15 @@ pub struct Bench {
 
 impl Bench {
     /// An agent with a TCP connection to its server, on 2009-03-02 at 18:02:31 UTC.
-    #[allow(clippy::disallowed_methods, reason = "an Instant has no other beginning")]
     pub fn new() -> Self {
+        Self::at(1_236_016_951)
+    }
+
+    /// The same at another time, in seconds since 1970.
+    #[allow(clippy::disallowed_methods, reason = "an Instant has no other beginning")]
+    pub fn at(unix_seconds: u64) -> Self {
         let now = Instant::now();
-        let wall_clock = Some(WallClock { at: now, unix_seconds: 1_236_016_951 });
+        let wall_clock = Some(WallClock { at: now, unix_seconds });
         let config = Config { user_agent: "tertulia".to_owned(), wall_clock, ..Config::default() };
         let mut seed = 0;
         let random: client::Generators = Box::new(move || {
@@ -60,7 +65,12 @@ impl Bench {
 
     /// One that is in the room already.
     pub fn joined() -> Self {
-        let mut bench = Self::new();
+        Self::joined_at(1_236_016_951)
+    }
+
+    /// The same at another time.
+    pub fn joined_at(unix_seconds: u64) -> Self {
+        let mut bench = Self::at(unix_seconds);
         bench.join(&alice());
         bench.is_called();
         bench.accepts("nickname private-messages");
