@@ -11,9 +11,9 @@ pub const MAX_ADDRESS: usize = 1024;
 ///
 /// A `sip` or `im` address is its scheme, its user part and its host with the port if one is given (RFC 3261 §19.1.4,
 /// RFC 3860 §3.2): the user part counts with its case and with its percent signs resolved where they change nothing,
-/// the host without its case and without the dot of the root. URI parameters and headers do not count, since peers address rooms with
-/// `;transport=tcp` (RFC 7701 §9.3), and a `sips` address is the `sip` one. A `tel` address is its number without visual
-/// separators and with `ext`, `isub` and `phone-context` if they are there (RFC 3966 §4).
+/// the host without its case and without the dot of the root. URI parameters and headers do not count, since peers
+/// address rooms with `;transport=tcp` (RFC 7701 §9.3), and a `sips` address is the `sip` one. A `tel` address is its
+/// number without visual separators and with `ext`, `isub` and `phone-context` if they are there (RFC 3966 §4).
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Address {
     text: Arc<str>,

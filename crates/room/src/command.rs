@@ -86,8 +86,8 @@ pub enum Command<'a> {
         /// The type of the wrapped content.
         content_type: &'a str,
     },
-    /// The registry of the domain has answered a [`Registration`](crate::Registration). An answer that comes too late is
-    /// passed over.
+    /// The registry of the domain has answered a [`Registration`](crate::Registration). An answer that comes too late
+    /// is passed over.
     NicknameAnswer {
         /// Which question.
         ask: AskId,
@@ -96,7 +96,7 @@ pub enum Command<'a> {
     },
     /// The room is deleted: everybody is dismissed and nobody gets in any more.
     Close,
-    /// The policy changes. Seats and nicknames that the new one would not grant are kept, and a nickname that was granted in
-    /// the room alone is not made known to the domain.
+    /// The policy changes. Seats and nicknames that the new one would not grant are kept, and a nickname that was
+    /// granted in the room alone is not made known to the domain.
     SetPolicy(Box<Policy>),
 }

@@ -231,8 +231,8 @@ pub enum Refusal {
     /// The text cannot be a nickname.
     #[error("the nickname is malformed")]
     NicknameMalformed,
-    /// Another user has the nickname or, where the policy minds, one that looks like it; or it is kept for that user for a
-    /// while after leaving.
+    /// Another user has the nickname or, where the policy minds, one that looks like it; or it is kept for that user
+    /// for a while after leaving.
     #[error("the nickname is taken")]
     NicknameTaken,
     /// The policy reserves the nickname, or it is what the room or somebody else is called by their address.

@@ -33,8 +33,9 @@ pub enum NicknameError {
 }
 
 impl Nickname {
-    /// Prepares and enforces a nickname (RFC 8266 §2.2, §2.3), and prepares it for comparison (§2.4). A text that is too
-    /// long costs nothing.
+    /// Prepares and enforces a nickname (RFC 8266 §2.2, §2.3), and prepares the result for comparison (§2.4): what is
+    /// shown is what is compared. (U+03F9 is why it matters: it is shown as a capital sigma, but would not be compared
+    /// as one.) A text that is too long costs nothing.
     ///
     /// # Errors
     ///
@@ -51,7 +52,7 @@ impl Nickname {
         if shown.len() > MAX_NICKNAME {
             return Err(NicknameError::TooLong);
         }
-        let key = stable(text, |text| {
+        let key = stable(&shown, |text| {
             let text = profile.additional_mapping_rule(profile.prepare(text)?)?;
             profile.normalization_rule(lower_case(&text))
         })?;
@@ -109,8 +110,8 @@ fn lower_case(text: &str) -> String {
 }
 
 /// The skeleton of Unicode TR 39 §4. Nicknames that differ in case only are one, so case must not tell two looks apart
-/// either: the skeleton of the skeleton in lower case. The first one comes before case is lost, for a capital I is taken
-/// for a small L while a small one is not.
+/// either: the skeleton of the skeleton in lower case. The first one comes before case is lost, for a capital I is
+/// taken for a small L while a small one is not.
 fn look(shown: &str) -> String {
     let first: String = skeleton(shown).collect();
     skeleton(&lower_case(&first)).collect()

@@ -25,8 +25,8 @@ pub struct Policy {
     pub nickname_confusables: Confusables,
     /// How long a nickname stays kept for its user once no session of that user has it any more.
     pub nickname_quarantine: Duration,
-    /// Nicknames that nobody may have, beside the names of the room itself. They are compared as nicknames are; what cannot
-    /// be one is passed over.
+    /// Nicknames that nobody may have, beside the names of the room itself. They are compared as nicknames are; what
+    /// cannot be one is passed over.
     pub reserved_nicknames: Vec<String>,
 }
 
@@ -54,8 +54,8 @@ impl Default for Policy {
 pub enum NicknameScope {
     /// In the room.
     Room,
-    /// In the room, and in all rooms of the domain that have this scope: their [`NicknameRegistry`](crate::NicknameRegistry)
-    /// is asked.
+    /// In the room, and in all rooms of the domain that have this scope: their
+    /// [`NicknameRegistry`](crate::NicknameRegistry) is asked.
     Domain,
 }
 

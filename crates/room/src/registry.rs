@@ -18,8 +18,8 @@ const FOREVER: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AskId(pub u64);
 
-/// What a room whose nicknames are unique in the domain ([`NicknameScope::Domain`](crate::NicknameScope::Domain)) has for
-/// the registry of that domain. The registry must get what one room says in the order in which it was said.
+/// What a room whose nicknames are unique in the domain ([`NicknameScope::Domain`](crate::NicknameScope::Domain)) has
+/// for the registry of that domain. The registry must get what one room says in the order in which it was said.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Registration {
     /// May a session have this nickname? Answered by [`Command::NicknameAnswer`](crate::Command::NicknameAnswer).

@@ -27,8 +27,8 @@ impl Reserved {
         reserved
     }
 
-    /// Whether a session may not have this nickname, whoever else has it. One that reads as an address is for those whose
-    /// address it is: where users without nicknames are shown by their address, another could pass for them.
+    /// Whether a session may not have this nickname, whoever else has it. One that reads as an address is for those
+    /// whose address it is: where users without nicknames are shown by their address, another could pass for them.
     pub(crate) fn bars(&self, nickname: &Nickname, confusables: Confusables, seat: &Seat) -> bool {
         self.keys.contains(nickname.key())
             || confusables == Confusables::Refuse && self.looks.contains(nickname.look())

@@ -19,9 +19,9 @@ pub const MAX_SEATS: usize = 100_000;
 /// A chat room.
 ///
 /// Drain [`poll_output`](Self::poll_output) after each [`handle_input`](Self::handle_input) and
-/// [`handle_timeout`](Self::handle_timeout); one input leaves a handful of effects there, or one more for each seat where it
-/// closes the room. Whatever happens to one session costs the same in a small room and in a large one, but for the depth of
-/// its search trees.
+/// [`handle_timeout`](Self::handle_timeout); one input leaves a handful of effects there, or one more for each seat
+/// where it closes the room. Whatever happens to one session costs the same in a small room and in a large one, but for
+/// the depth of its search trees.
 #[derive(Debug)]
 pub struct Room {
     names: Names,
@@ -30,8 +30,8 @@ pub struct Room {
     reserved: Reserved,
     roster: Roster,
     nicknames: NicknameRegistry,
-    /// The questions to the registry of the domain that are open, with the time until which an answer counts. Later ones have
-    /// later times.
+    /// The questions to the registry of the domain that are open, with the time until which an answer counts. Later
+    /// ones have later times.
     asks: BTreeMap<AskId, (SeatId, Instant)>,
     epoch: Epoch,
     accepted: u64,

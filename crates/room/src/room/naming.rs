@@ -1,7 +1,7 @@
 //! Nicknames, RFC 7701 §7: wishes for them, and how they are granted, changed and given up.
 //!
-//! A nickname is always taken in the room first. Where it is to be unique in the domain too, the registry of the domain is
-//! asked then, and the wish is answered when that has answered; until then the old nickname stays in force (§7.2).
+//! A nickname is always taken in the room first. Where it is to be unique in the domain too, the registry of the domain
+//! is asked then, and the wish is answered when that has answered; until then the old nickname stays in force (§7.2).
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -29,8 +29,8 @@ impl Room {
         }
     }
 
-    /// The nickname that a session may wish for, or none where it gives up the one it has (§7.3). The order of the checks is
-    /// that of §7.1.
+    /// The nickname that a session may wish for, or none where it gives up the one it has (§7.3). The order of the
+    /// checks is that of §7.1.
     fn wish(&self, id: SeatId, name: &str) -> Result<Option<Nickname>, Refusal> {
         let seat = self.roster.seat(id).filter(|seat| seat.is_present()).ok_or(Refusal::NotAMember)?;
         if self.closed {
@@ -144,8 +144,8 @@ impl Room {
         }
     }
 
-    /// Takes back the hold on a nickname that is not granted after all. Whoever has it in the domain may have it in the room
-    /// at once. What is in force stays so, in the form that it had.
+    /// Takes back the hold on a nickname that is not granted after all. Whoever has it in the domain may have it in the
+    /// room at once. What is in force stays so, in the form that it had.
     fn withdraw(&mut self, now: Instant, id: SeatId, nickname: &Nickname) {
         let Some(seat) = self.roster.seat(id) else { return };
         match seat.nickname.as_ref().filter(|granted| granted.nickname.is_same(nickname)) {
