@@ -1,6 +1,7 @@
 //! The part of a room's audience that has its sessions on one worker: turns "everyone but one" into connections.
 
 use std::collections::{BTreeMap, HashMap};
+use std::io::Write as _;
 
 use memchr::memmem;
 use msrp::encode::ident;
@@ -11,7 +12,7 @@ use room::{Address, Audience, Epoch, SeatId};
 use crate::arena::Arena;
 use crate::ids::{Handle, RoomId, SessionId, StreamId};
 use crate::outlet::{Content, Outlets, Parcel, Stem};
-use crate::worker::Session;
+use crate::session::Session;
 
 /// Octets of a chunk from which on it must be interruptible (RFC 4975 §7.1.1).
 const INTERRUPTIBLE: usize = 2048;
@@ -34,6 +35,8 @@ pub(crate) struct Outbound<'a> {
 #[derive(Default)]
 pub(crate) struct Branch {
     members: Vec<Member>,
+    /// The largest message, in octets, that goes to a congested connection (RFC 7701 §4.1).
+    congested_max: u64,
     users: BTreeMap<Address, Vec<Handle>>,
 }
 
@@ -68,6 +71,7 @@ impl Branches {
     /// A session has become a member's: from now on it is reached.
     pub(crate) fn enter(&mut self, handle: Handle, session: &mut Session, epoch: Epoch) {
         let branch = self.branches.entry(session.room).or_default();
+        branch.congested_max = session.congested_max;
         session.member = branch.members.len();
         branch.members.push(Member {
             seat: session.seat,
@@ -125,11 +129,21 @@ impl Branches {
         let Some(branch) = self.branches.get(&room) else { return };
         if message.end == Some(Flag::Last) {
             let parcel = whole(message, outlets, rng);
-            branch.recipients(message, sessions, |connection, session| outlets.push(connection, session, parcel));
+            let large = message.octets.len() as u64 > branch.congested_max;
+            branch.recipients(message, sessions, |connection, session| {
+                outlets.push_message(connection, session, parcel, large);
+            });
             return;
         }
         let mut recipients = Vec::new();
-        branch.recipients(message, sessions, |_, session| recipients.push(session));
+        let large = message.announced.is_none_or(|size| size > branch.congested_max);
+        branch.recipients(message, sessions, |connection, session| {
+            if large && outlets.is_congested(connection) {
+                outlets.left_out(session);
+            } else {
+                recipients.push(session);
+            }
+        });
         if recipients.is_empty() {
             return;
         }
@@ -192,6 +206,34 @@ impl Branches {
             let parcel = stream.piece(id, &[], Some(Flag::Abort), outlets);
             outlets.push(session.connection.0, handle, parcel);
         }
+    }
+
+    /// Ends with `#` every copy that is on its way to one of these sessions.
+    pub(crate) fn cut_all(&mut self, of: &[Handle], sessions: &Arena<Session>, outlets: &mut Outlets) {
+        let under_way = self.streams.iter().flat_map(|(id, stream)| {
+            let theirs = stream.recipients.iter().filter(|handle| of.contains(handle));
+            theirs.map(|handle| (*id, *handle))
+        });
+        let mut under_way: Vec<(StreamId, Handle)> = under_way.collect();
+        under_way.sort_unstable();
+        for (id, handle) in under_way {
+            self.cut(id, handle, sessions, outlets);
+        }
+    }
+
+    /// A message for one session alone, from the room itself.
+    pub(crate) fn tell(
+        &mut self,
+        handle: Handle,
+        octets: &[u8],
+        sessions: &Arena<Session>,
+        outlets: &mut Outlets,
+        rng: &mut dyn Rng,
+    ) {
+        let Some(session) = sessions.get(handle) else { return };
+        let stem = stem_not_in(octets, rng);
+        let parcel = whole_parcel(stem, octets, None, outlets, rng);
+        outlets.push(session.connection.0, handle, parcel);
     }
 
     /// A copy that was ended because it did not fit: nothing is sent any more.
@@ -258,13 +300,13 @@ impl Stream {
     fn piece(&mut self, id: StreamId, octets: &[u8], end: Option<Flag>, outlets: &mut Outlets) -> u32 {
         let arena = outlets.arena();
         let start = arena.len();
-        let first = self.offset.saturating_add(1);
-        write_head(arena, &self.message_id, format_args!("{first}-*/*"));
-        let head = start..arena.len();
+        arena.extend_from_slice(self.message_id.as_bytes());
+        let message_id = start..arena.len();
         arena.extend_from_slice(octets);
-        let body = head.end..arena.len();
-        self.offset = self.offset.saturating_add(octets.len() as u64);
-        let content = Content::Piece { stream: id, stem: self.stem, head, body, end };
+        let body = message_id.end..arena.len();
+        let offset = self.offset;
+        self.offset = offset.saturating_add(octets.len() as u64);
+        let content = Content::Piece { stream: id, stem: self.stem, message_id, offset, body, end };
         outlets.parcel(Parcel { origin: Some(self.origin), content })
     }
 }
@@ -272,27 +314,27 @@ impl Stream {
 /// The part of a whole message that all its copies share.
 fn whole(message: &Outbound<'_>, outlets: &mut Outlets, rng: &mut dyn Rng) -> u32 {
     let stem = stem_not_in(message.octets, rng);
-    let message_id = ident(rng, 16);
-    let size = message.octets.len();
-    let arena = outlets.arena();
-    let start = arena.len();
-    if size > INTERRUPTIBLE {
-        write_head(arena, &message_id, format_args!("1-*/{size}"));
-    } else {
-        write_head(arena, &message_id, format_args!("1-{size}/{size}"));
-    }
-    arena.extend_from_slice(message.octets);
-    let shared = start..arena.len();
-    outlets.parcel(Parcel { origin: Some(message.origin), content: Content::Message { stem, shared } })
+    whole_parcel(stem, message.octets, Some(message.origin), outlets, rng)
 }
 
-fn write_head(out: &mut Vec<u8>, message_id: &str, range: std::fmt::Arguments<'_>) {
-    use std::io::Write as _;
-    // Writing to a Vec cannot fail.
+fn whole_parcel(stem: Stem, octets: &[u8], origin: Option<SessionId>, outlets: &mut Outlets, rng: &mut dyn Rng) -> u32 {
+    let arena = outlets.arena();
+    let start = arena.len();
+    arena.extend_from_slice(b"Message-ID: ");
+    arena.extend_from_slice(ident(rng, 16).as_bytes());
+    let message_id = start + 12..arena.len();
+    let size = octets.len();
+    // Above that, it must be possible to interrupt it (RFC 4975 §7.1.1).
+    let end = if size > INTERRUPTIBLE { "*".to_owned() } else { size.to_string() };
+    // Writing to a Vec does not fail.
     let _ = write!(
-        out,
-        "Message-ID: {message_id}\r\nFailure-Report: partial\r\nByte-Range: {range}\r\nContent-Type: message/cpim\r\n\r\n"
+        arena,
+        "\r\nFailure-Report: partial\r\nByte-Range: 1-{end}/{size}\r\nContent-Type: message/cpim\r\n\r\n"
     );
+    let body_at = arena.len();
+    arena.extend_from_slice(octets);
+    let (shared, body) = (start..arena.len(), body_at..arena.len());
+    outlets.parcel(Parcel { origin, content: Content::Message { stem, shared, message_id, body } })
 }
 
 fn stem_not_in(octets: &[u8], rng: &mut dyn Rng) -> Stem {

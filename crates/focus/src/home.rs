@@ -10,8 +10,9 @@ use rand_core::Rng;
 use room::{Audience, Command, Dismissal, Effect, Epoch, Refusal, Room, SeatId};
 
 use crate::branch::Outbound;
-use crate::ids::{ConnectionId, Place, RoomId, StreamId, WorkerId};
-use crate::mail::{Cause, Delivery, Facts, Join, Letter, Post, Reply, Verdict, Wanted};
+use crate::ids::{ConnectionId, Place, RoomId, SessionId, StreamId, WorkerId};
+use crate::mail::{Cause, Delivery, Facts, Join, Letter, Post, Receipt, Reply, Verdict, Wanted};
+use crate::settings::RoomPolicy;
 use crate::switch;
 use crate::timers::Timer;
 use crate::worker::Worker;
@@ -26,11 +27,21 @@ const SESSION_ID: usize = 20;
 pub(crate) struct Homes {
     rooms: HashMap<RoomId, Residence>,
     sessions: HashMap<Box<str>, (RoomId, SeatId)>,
+    tickets: HashMap<u64, Ticket>,
+    issued: u64,
+}
+
+/// Octets of a session that some workers have yet to send.
+struct Ticket {
+    origin: SessionId,
+    octets: usize,
+    workers: usize,
 }
 
 struct Residence {
     room: Room,
-    chunk_timer: Duration,
+    /// Of which the room itself has its part.
+    policy: RoomPolicy,
     seats: BTreeMap<SeatId, Seat>,
     streams: HashMap<StreamId, Stream>,
     /// How many members each worker has.
@@ -50,6 +61,7 @@ enum SeatState {
 
 struct Stream {
     seat: SeatId,
+    origin: SessionId,
 }
 
 /// A message that a command posts, as far as its effects need it.
@@ -57,7 +69,7 @@ struct Stream {
 pub(crate) struct Posting<'a> {
     pub(crate) room: RoomId,
     pub(crate) seat: SeatId,
-    pub(crate) origin: crate::ids::SessionId,
+    pub(crate) origin: SessionId,
     pub(crate) stream: StreamId,
     pub(crate) from: &'a [&'a str],
     pub(crate) to: &'a [&'a str],
@@ -89,15 +101,17 @@ pub(crate) struct Answers {
     verdict: Option<Verdict>,
     nickname: Option<u16>,
     entered: Option<Epoch>,
+    /// Other workers have yet to send what was posted.
+    ticketed: bool,
     refused: Option<Refusal>,
 }
 
 impl Worker {
     /// A room comes into being.
-    pub(crate) fn open_room(&mut self, id: RoomId, room: Room, chunk_timer: Duration) {
+    pub(crate) fn open_room(&mut self, id: RoomId, room: Room, policy: RoomPolicy) {
         let residence = Residence {
-            chunk_timer,
             room,
+            policy,
             seats: BTreeMap::new(),
             streams: HashMap::new(),
             members: vec![0; usize::from(self.settings.workers)],
@@ -134,7 +148,9 @@ impl Worker {
             identity,
             private_messages: capabilities.private_messages,
             types: capabilities.types,
-            chunk_timer: residence.chunk_timer,
+            chunk_timer: residence.policy.chunk_timer,
+            room_address: residence.room.address().clone(),
+            congested_max: residence.policy.congested_max,
         };
         residence.seats.insert(seat, Seat { session: session.clone(), state: SeatState::Awaited(Box::new(facts)) });
         self.homes.sessions.insert(session.clone(), (room, seat));
@@ -152,8 +168,8 @@ impl Worker {
     }
 
     /// The seat's connection is gone.
-    pub(crate) fn lost(&mut self, now: Instant, room: RoomId, seat: SeatId) {
-        self.dismiss(now, room, seat, Cause::ConnectionLost);
+    pub(crate) fn lost(&mut self, now: Instant, room: RoomId, seat: SeatId, cause: Cause) {
+        self.dismiss(now, room, seat, cause);
     }
 
     fn dismiss(&mut self, now: Instant, room: RoomId, seat: SeatId, cause: Cause) {
@@ -257,10 +273,15 @@ impl Worker {
 
     /// A participant says something: the room decides, and what it lets pass goes to the branches at once.
     pub(crate) fn say(&mut self, now: Instant, posting: &Posting<'_>) -> Verdict {
+        self.say_ticketed(now, posting).0
+    }
+
+    /// The same, and whether other workers have yet to send it.
+    fn say_ticketed(&mut self, now: Instant, posting: &Posting<'_>) -> (Verdict, bool) {
         let &Posting { seat, from, to, content_type, stream, .. } = posting;
         let command = Command::Post { seat, token: stream.number, from, to, content_type };
         let answers = self.command(now, posting.room, command, Some(posting));
-        answers.verdict.unwrap_or(Verdict::Refused(Refusal::NotAMember))
+        (answers.verdict.unwrap_or(Verdict::Refused(Refusal::NotAMember)), answers.ticketed)
     }
 
     /// The same, for a session on another worker.
@@ -279,28 +300,87 @@ impl Worker {
             end: post.end,
             announced: post.announced,
         };
-        let verdict = self.say(now, &posting);
+        let (verdict, ticketed) = self.say_ticketed(now, &posting);
         let letter = Letter::Verdict { seat: post.seat, stream: post.stream, verdict };
         self.post(Place::Worker(post.origin.worker), letter);
+        if !ticketed {
+            self.settled(post.origin, post.octets.len());
+        }
     }
 
     /// More of a message that the room has let pass.
-    pub(crate) fn pass_on(&mut self, now: Instant, room: RoomId, stream: StreamId, octets: &[u8], end: Option<Flag>) {
-        let Some(residence) = self.homes.rooms.get_mut(&room) else { return };
-        if !residence.streams.contains_key(&stream) {
-            return;
-        }
+    /// Whether other workers have yet to send it.
+    pub(crate) fn pass_on(
+        &mut self,
+        now: Instant,
+        room: RoomId,
+        stream: StreamId,
+        octets: &[u8],
+        end: Option<Flag>,
+    ) -> bool {
+        let Some(residence) = self.homes.rooms.get_mut(&room) else { return false };
+        let Some(origin) = residence.streams.get(&stream).map(|stream| stream.origin) else { return false };
         if end.is_some() {
             residence.streams.remove(&stream);
         }
         let away = away(&residence.members, self.id);
         if !away.is_empty() {
+            let receipt = self.ticket(origin, octets.len(), away.len());
             let octets: Arc<[u8]> = octets.into();
-            for worker in away {
-                self.post(Place::Worker(worker), Letter::Passed { stream, octets: octets.clone(), end });
+            for worker in &away {
+                let octets = octets.clone();
+                self.post(Place::Worker(*worker), Letter::Passed { stream, octets, end, receipt });
             }
         }
         self.pass_here(now, stream, octets, end);
+        !away.is_empty()
+    }
+
+    /// The same, for a session on another worker.
+    pub(crate) fn pass_by_mail(
+        &mut self,
+        now: Instant,
+        room: RoomId,
+        (stream, origin): (StreamId, SessionId),
+        octets: &[u8],
+        end: Option<Flag>,
+    ) {
+        if !self.pass_on(now, room, stream, octets, end) {
+            self.settled(origin, octets.len());
+        }
+    }
+
+    /// Some octets of a session go to other workers: what is under way is counted.
+    fn ticket(&mut self, origin: SessionId, octets: usize, workers: usize) -> Receipt {
+        self.homes.issued += 1;
+        let ticket = self.homes.issued;
+        self.homes.tickets.insert(ticket, Ticket { origin, octets, workers });
+        if origin.worker == self.id {
+            self.charge(origin.handle, octets);
+        }
+        Receipt { home: self.id, ticket }
+    }
+
+    /// A worker has sent what came with these receipts.
+    pub(crate) fn settle(&mut self, tickets: Vec<u64>) {
+        for number in tickets {
+            let Some(ticket) = self.homes.tickets.get_mut(&number) else { continue };
+            ticket.workers = ticket.workers.saturating_sub(1);
+            if ticket.workers == 0 {
+                let (origin, octets) = (ticket.origin, ticket.octets);
+                self.homes.tickets.remove(&number);
+                self.settled(origin, octets);
+            }
+        }
+    }
+
+    /// Octets of a session have reached everybody.
+    fn settled(&mut self, origin: SessionId, octets: usize) {
+        if origin.worker == self.id {
+            self.discharge(origin.handle, octets);
+        } else {
+            self.post(Place::Worker(origin.worker), Letter::Settled { origin, octets });
+        }
     }
 
     /// A participant wants a nickname: 200, or the code of RFC 7701 §7.1 that says why not.
@@ -361,7 +441,7 @@ impl Worker {
                 let private = matches!(audience, Audience::User { .. });
                 answers.verdict = Some(Verdict::Passed { private });
                 if let Some(posting) = posting {
-                    self.fan_out(now, id, posting, audience);
+                    answers.ticketed = self.fan_out(now, id, posting, audience);
                 }
             }
             Effect::Reject { refusal, .. } => answers.verdict = Some(Verdict::Refused(refusal)),
@@ -383,13 +463,15 @@ impl Worker {
     }
 
     /// One step of the tree of delivery: from the room to each worker that has members.
-    fn fan_out(&mut self, now: Instant, id: RoomId, posting: &Posting<'_>, audience: Audience) {
-        let Some(residence) = self.homes.rooms.get_mut(&id) else { return };
+    /// Whether there are such.
+    fn fan_out(&mut self, now: Instant, id: RoomId, posting: &Posting<'_>, audience: Audience) -> bool {
+        let Some(residence) = self.homes.rooms.get_mut(&id) else { return false };
         if posting.end != Some(Flag::Last) {
-            residence.streams.insert(posting.stream, Stream { seat: posting.seat });
+            residence.streams.insert(posting.stream, Stream { seat: posting.seat, origin: posting.origin });
         }
         let away = away(&residence.members, self.id);
         if !away.is_empty() {
+            let receipt = self.ticket(posting.origin, posting.octets.len(), away.len());
             let delivery = Arc::new(Delivery {
                 room: id,
                 stream: posting.stream,
@@ -399,9 +481,10 @@ impl Worker {
                 octets: posting.octets.to_vec(),
                 end: posting.end,
                 announced: posting.announced,
+                receipt,
             });
-            for worker in away {
-                self.post(Place::Worker(worker), Letter::Deliver(delivery.clone()));
+            for worker in &away {
+                self.post(Place::Worker(*worker), Letter::Deliver(delivery.clone()));
             }
         }
         let outbound = Outbound {
@@ -414,6 +497,7 @@ impl Worker {
             announced: posting.announced,
         };
         self.deliver_here(now, id, &outbound);
+        !away.is_empty()
     }
 }
 

@@ -18,6 +18,7 @@ pub mod ids;
 pub mod mail;
 pub mod node;
 mod outlet;
+mod session;
 pub mod settings;
 pub mod signalling;
 mod switch;

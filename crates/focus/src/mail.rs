@@ -56,11 +56,11 @@ pub(crate) enum Letter {
     /// A connection has named a session that waits at its home.
     Claim { worker: WorkerId, connection: ConnectionId, session: Box<str>, path: Box<str>, secure: bool },
     /// The connection of a seat's session is gone.
-    Lost { room: RoomId, seat: SeatId },
+    Lost { room: RoomId, seat: SeatId, cause: Cause },
     /// A participant says something.
     Post(Box<Post>),
     /// More of it.
-    Pass { room: RoomId, stream: StreamId, octets: Vec<u8>, end: Option<Flag> },
+    Pass { room: RoomId, stream: StreamId, origin: SessionId, octets: Vec<u8>, end: Option<Flag> },
     /// A participant wants a nickname.
     Nickname { room: RoomId, seat: SeatId, worker: WorkerId, reply: Reply, wanted: Wanted },
 
@@ -75,20 +75,33 @@ pub(crate) enum Letter {
     Updated { seat: SeatId, capabilities: Capabilities },
     /// What the room made of a message.
     Verdict { seat: SeatId, stream: StreamId, verdict: Verdict },
+    /// So many octets of a session have reached everybody: no more than a window of them is ever under way.
+    Settled { origin: SessionId, octets: usize },
     /// What the room made of a nickname.
     Named { seat: SeatId, reply: Reply, code: u16 },
     /// A message for the members on this worker.
     Deliver(Arc<Delivery>),
     /// More of it.
-    Passed { stream: StreamId, octets: Arc<[u8]>, end: Option<Flag> },
+    Passed { stream: StreamId, octets: Arc<[u8]>, end: Option<Flag>, receipt: Receipt },
+
+    // A worker to the home.
+    /// What came with these receipts is out, or waits for its sockets.
+    Settle { tickets: Vec<u64> },
 
     // Worker to worker: pacing.
     /// Read no more from the origin of what fills this connection.
     Hold { origin: SessionId, by: WorkerId, connection: Handle },
     /// It has caught up.
-    Release { origin: SessionId },
+    Release { origin: SessionId, by: WorkerId, connection: Handle },
     /// The origin has waited long enough.
     Weary { connection: Handle },
+}
+
+/// Who is to be told, when what came with it is out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Receipt {
+    pub(crate) home: WorkerId,
+    pub(crate) ticket: u64,
 }
 
 /// Somebody admitted to a room.
@@ -123,6 +136,8 @@ pub(crate) struct Facts {
     pub(crate) private_messages: bool,
     pub(crate) types: MediaTypes,
     pub(crate) chunk_timer: std::time::Duration,
+    pub(crate) room_address: Address,
+    pub(crate) congested_max: u64,
 }
 
 /// A message, or its first octets, from the worker of its session to the home of its room.
@@ -151,6 +166,7 @@ pub(crate) struct Delivery {
     pub(crate) octets: Vec<u8>,
     pub(crate) end: Option<Flag>,
     pub(crate) announced: Option<u64>,
+    pub(crate) receipt: Receipt,
 }
 
 /// What a room makes of a message.
@@ -182,8 +198,10 @@ pub(crate) struct Reply {
 pub(crate) enum Cause {
     /// Nobody bound the session in time.
     NotBound,
-    /// Its connection is gone, or was too slow for what was said.
+    /// Its connection is gone.
     ConnectionLost,
+    /// Its connection has been too slow for too long.
+    TooSlow,
     /// The room is closed.
     RoomClosed,
     /// The room ended with its creator.

@@ -138,11 +138,14 @@ impl Node {
 
     /// The next MSRP connection that has something to send; answer with [`Node::handle_transmitted`].
     pub fn poll_transmit(&mut self) -> Option<(LinkId, Vec<u8>)> {
-        for (index, worker) in self.workers.iter_mut().enumerate() {
-            if let Some((connection, octets)) = worker.poll_transmit() {
+        for index in 0..self.workers.len() {
+            let id = WorkerId(index as u8);
+            let transmission =
+                self.worker(id)?.poll_transmit().map(|(connection, octets)| (connection, octets.to_vec()));
+            self.gather(id);
+            if let Some((connection, octets)) = transmission {
                 self.transmitting = index;
-                let link = self.names.get(&(WorkerId(index as u8), connection)).copied();
-                return link.map(|link| (link, octets.to_vec()));
+                return self.names.get(&(id, connection)).map(|link| (*link, octets));
             }
         }
         None

@@ -4,29 +4,39 @@
 //! are rendered one behind the other into one scratch buffer and handed to the shell for one send; only what the socket does not
 //! take is copied into the connection's own queue. A blocked connection is rendered straight into that queue.
 //!
-//! The queue is bounded by [`LIMIT`]. At [`HOLD_AT`] the senders whose messages fill it are named in [`Outlets::poll_notice`], so
-//! that they can be paced; beyond the bound a message on its way is ended with `#`, and a whole one ends the connection.
+//! The queue is bounded by [`LIMIT`], and passes marks on the way there (RFC 7701 §6.4), each told by a [`Notice`]: from
+//! [`HOLD_STREAMS_AT`] the senders of long messages are to be held back, from [`HOLD_AT`] those of short ones too; from
+//! [`CONGESTED_AT`] large messages are left out. At the bound a message on its way is ended with `#` and a whole one is left
+//! out. Responses may go [`RESERVE`] beyond; a peer that lets so many wait has lost its connection.
 
 use std::collections::VecDeque;
 use std::ops::Range;
 
 use msrp::frame::Flag;
 
+use self::pen::{Open, Pen, Written};
 use crate::arena::Arena;
 use crate::ids::{Handle, SessionId, StreamId};
-use crate::worker::Session;
+use crate::session::Session;
 
 /// Octets that may wait for one connection, beyond what one flush rendered.
 pub(crate) const LIMIT: usize = 1024 * 1024;
-/// Octets waiting for one connection from which on its senders are held back.
-pub(crate) const HOLD_AT: usize = LIMIT / 2;
-/// Octets waiting at which they are let go again.
-pub(crate) const RELEASE_AT: usize = LIMIT / 8;
+/// Octets beyond [`LIMIT`] for what must not be left out.
+const RESERVE: usize = 64 * 1024;
+/// Octets waiting for one connection from which on it is congested: 80 %.
+const CONGESTED_AT: usize = LIMIT / 5 * 4;
+/// Octets waiting for one connection from which on all senders are held back that fill it.
+const HOLD_AT: usize = LIMIT / 2;
+/// Octets waiting from which on those are held back whose messages come in pieces: they can wait in the middle.
+const HOLD_STREAMS_AT: usize = 64 * 1024;
+/// Octets waiting at which all is well again.
+const RELEASE_AT: usize = 16 * 1024;
 /// The buffers of a batch keep their capacity up to this size.
 const KEEP: usize = 2 * 1024 * 1024;
 
 const NONE: u32 = u32::MAX;
-const END_LINE: &[u8] = b"\r\n-------";
+
+mod pen;
 
 /// The random part that the transaction ids of one fan-out share: 16 characters of 62, 95 bits.
 pub(crate) type Stem = [u8; 16];
@@ -41,10 +51,10 @@ pub(crate) struct Parcel {
 
 #[derive(Debug)]
 pub(crate) enum Content {
-    /// A whole message: from its Message-ID to the end of its body.
-    Message { stem: Stem, shared: Range<usize> },
-    /// Some octets of a message on its way. `head` opens a chunk at this offset where none is open.
-    Piece { stream: StreamId, stem: Stem, head: Range<usize>, body: Range<usize>, end: Option<Flag> },
+    /// A whole message: from its Message-ID to the end of its body, and where the two are in it.
+    Message { stem: Stem, shared: Range<usize>, message_id: Range<usize>, body: Range<usize> },
+    /// Some octets of a message on its way, of which so many came before.
+    Piece { stream: StreamId, stem: Stem, message_id: Range<usize>, offset: u64, body: Range<usize>, end: Option<Flag> },
     /// A frame that already has its addresses.
     Frame { octets: Range<usize> },
 }
@@ -53,12 +63,18 @@ pub(crate) enum Content {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Notice {
     /// This connection is slow: hold the origin of what fills it.
-    Congested { connection: Handle, origin: SessionId },
-    /// It has caught up.
+    Hold { connection: Handle, origin: SessionId },
+    /// It has caught up: hold nobody for it.
     Drained { connection: Handle },
+    /// It is so slow that large messages are left out from now on.
+    Congested { connection: Handle },
+    /// It is not congested any more.
+    Recovered { connection: Handle },
+    /// A message was left out that this session should have had.
+    LeftOut { session: Handle },
     /// A message on its way did not fit: this recipient's copy was ended with `#`.
     Cut { stream: StreamId, session: Handle },
-    /// A whole message did not fit: the connection has failed its participant.
+    /// Not even a response fitted: the connection is lost.
     Overflow { connection: Handle },
     /// What was to be sent before the connection is closed has been sent.
     Finished { connection: Handle },
@@ -79,6 +95,8 @@ struct Outlet {
     last: u32,
     dirty: bool,
     blocked: bool,
+    /// Senders are held back for it.
+    holding: bool,
     congested: bool,
     /// Nobody is held back for it before it has caught up.
     weary: bool,
@@ -86,14 +104,6 @@ struct Outlet {
     open: Option<Box<Open>>,
     queue: Vec<u8>,
     sent: usize,
-}
-
-/// A chunk that has been begun and not ended.
-struct Open {
-    stream: StreamId,
-    session: Handle,
-    stem: Stem,
-    suffix: Box<[u8]>,
 }
 
 impl Outlet {
@@ -112,7 +122,8 @@ pub(crate) struct Outlets {
     dirty: VecDeque<u32>,
     scratch: Vec<u8>,
     sending: Option<(u32, bool)>,
-    origins: Vec<SessionId>,
+    /// Whose messages were rendered for the present connection, and whether in pieces.
+    origins: Vec<(SessionId, bool)>,
     notices: VecDeque<Notice>,
 }
 
@@ -146,7 +157,7 @@ impl Outlets {
     /// Those who filled this connection have waited long enough for it: it holds nobody back before it has caught up.
     pub(crate) fn weary(&mut self, connection: Handle) {
         if let Some(outlet) = self.outlet(connection) {
-            outlet.weary = outlet.congested;
+            outlet.weary = outlet.holding;
         }
     }
 
@@ -195,6 +206,25 @@ impl Outlets {
             outlet.dirty = true;
             self.dirty.push_back(connection.slot);
         }
+    }
+
+    /// Queues a message to a connection, unless it is a `large` one and the connection is congested.
+    #[inline]
+    pub(crate) fn push_message(&mut self, connection: Handle, session: Handle, parcel: u32, large: bool) {
+        if large && self.is_congested(connection) {
+            self.left_out(session);
+        } else {
+            self.push(connection, session, parcel);
+        }
+    }
+
+    /// A message was not queued to a session because its connection is congested.
+    pub(crate) fn left_out(&mut self, session: Handle) {
+        self.notices.push_back(Notice::LeftOut { session });
+    }
+
+    pub(crate) fn is_congested(&self, connection: Handle) -> bool {
+        self.outlets.get(connection.slot as usize).is_some_and(|outlet| outlet.congested)
     }
 
     /// Queues a frame that `write` renders with its addresses.
@@ -292,20 +322,22 @@ impl Outlets {
             let Link { parcel, session, next } = self.links[link as usize];
             link = next;
             let parcel = &self.parcels[parcel as usize];
-            if let Some(origin) = parcel.origin
-                && self.origins.last() != Some(&origin)
-            {
-                self.origins.push(origin);
-            }
-            let room = if direct { usize::MAX } else { LIMIT.saturating_sub(out.len() - sent) };
+            let queued = if direct { out.len() } else { out.len() - sent };
             let mut pen = Pen { out: &mut out, arena: &self.arena, open: &mut outlet.open };
-            match pen.write(&parcel.content, session, sessions.get(session), room) {
+            match pen.write(&parcel.content, session, sessions.get(session), LIMIT.saturating_sub(queued)) {
                 Written::Whole => {}
                 Written::Cut(stream) => self.notices.push_back(Notice::Cut { stream, session }),
-                Written::Nothing => {
+                Written::LeftOut => self.notices.push_back(Notice::LeftOut { session }),
+                Written::Overflow => {
                     self.notices.push_back(Notice::Overflow { connection });
                     break;
                 }
+            }
+            let origin = parcel.origin.map(|origin| (origin, matches!(parcel.content, Content::Piece { .. })));
+            if let Some(origin) = origin
+                && self.origins.last() != Some(&origin)
+            {
+                self.origins.push(origin);
             }
         }
         if direct {
@@ -320,14 +352,20 @@ impl Outlets {
     fn settle(&mut self, connection: Handle) {
         let Some(outlet) = self.outlets.get_mut(connection.slot as usize) else { return };
         let waiting = outlet.waiting();
-        if waiting >= HOLD_AT {
+        if waiting >= HOLD_STREAMS_AT {
+            outlet.holding = true;
+            let held = self.origins.drain(..).filter(|(_, stream)| *stream || waiting >= HOLD_AT);
+            self.notices.extend(held.map(|(origin, _)| Notice::Hold { connection, origin }));
+        } else if outlet.holding && waiting <= RELEASE_AT {
+            (outlet.holding, outlet.weary) = (false, false);
+            self.notices.push_back(Notice::Drained { connection });
+        }
+        if waiting >= CONGESTED_AT && !outlet.congested {
             outlet.congested = true;
-            let congested = self.origins.drain(..).map(|origin| Notice::Congested { connection, origin });
-            self.notices.extend(congested);
+            self.notices.push_back(Notice::Congested { connection });
         } else if outlet.congested && waiting <= RELEASE_AT {
             outlet.congested = false;
-            outlet.weary = false;
-            self.notices.push_back(Notice::Drained { connection });
+            self.notices.push_back(Notice::Recovered { connection });
         }
         if outlet.closing && waiting == 0 && outlet.first == NONE {
             self.notices.push_back(Notice::Finished { connection });
@@ -355,94 +393,5 @@ fn compact(outlet: &mut Outlet) {
     } else if outlet.sent > outlet.queue.len() / 2 {
         outlet.queue.drain(..outlet.sent);
         outlet.sent = 0;
-    }
-}
-
-enum Written {
-    Whole,
-    Cut(StreamId),
-    Nothing,
-}
-
-/// Writes parcels for one connection.
-struct Pen<'a> {
-    out: &'a mut Vec<u8>,
-    arena: &'a [u8],
-    open: &'a mut Option<Box<Open>>,
-}
-
-impl Pen<'_> {
-    fn write(&mut self, content: &Content, handle: Handle, session: Option<&Session>, room: usize) -> Written {
-        match content {
-            Content::Frame { octets } => {
-                if octets.len() > room {
-                    return Written::Nothing;
-                }
-                self.interrupt();
-                self.out.extend_from_slice(&self.arena[octets.clone()]);
-            }
-            Content::Message { stem, shared } => {
-                let Some(session) = session.filter(|session| !session.ended) else { return Written::Whole };
-                if shared.len() > room {
-                    return Written::Nothing;
-                }
-                self.interrupt();
-                self.begin(stem, session);
-                self.out.extend_from_slice(&self.arena[shared.clone()]);
-                self.end(stem, session.suffix(), Flag::Last);
-            }
-            Content::Piece { stream, stem, head, body, end } => {
-                let Some(session) = session.filter(|session| !session.ended) else { return Written::Whole };
-                let fits = body.len() <= room;
-                let end = if fits { *end } else { Some(Flag::Abort) };
-                let open = self
-                    .open
-                    .as_ref()
-                    .is_some_and(|open| open.stream == *stream && open.stem == *stem && open.session == handle);
-                if !open {
-                    self.interrupt();
-                    self.begin(stem, session);
-                    self.out.extend_from_slice(&self.arena[head.clone()]);
-                }
-                if fits {
-                    self.out.extend_from_slice(&self.arena[body.clone()]);
-                }
-                match end {
-                    Some(flag) => {
-                        self.end(stem, session.suffix(), flag);
-                        *self.open = None;
-                    }
-                    None if !open => {
-                        let suffix = session.suffix().into();
-                        *self.open = Some(Box::new(Open { stream: *stream, session: handle, stem: *stem, suffix }));
-                    }
-                    None => {}
-                }
-                if !fits {
-                    return Written::Cut(*stream);
-                }
-            }
-        }
-        Written::Whole
-    }
-
-    fn begin(&mut self, stem: &Stem, session: &Session) {
-        self.out.extend_from_slice(b"MSRP ");
-        self.out.extend_from_slice(stem);
-        self.out.extend_from_slice(session.opening());
-    }
-
-    fn end(&mut self, stem: &Stem, suffix: &[u8], flag: Flag) {
-        self.out.extend_from_slice(END_LINE);
-        self.out.extend_from_slice(stem);
-        self.out.extend_from_slice(suffix);
-        self.out.extend_from_slice(&[flag.as_byte(), b'\r', b'\n']);
-    }
-
-    /// Ends the chunk that stands open, because something else waits (RFC 4975 §5.1).
-    fn interrupt(&mut self) {
-        if let Some(open) = self.open.take() {
-            self.end(&open.stem, &open.suffix, Flag::More);
-        }
     }
 }

@@ -94,11 +94,20 @@ pub struct RoomPolicy {
     pub room: Policy,
     /// How long the switch waits for the next chunk of a message (RFC 7701 §6.1).
     pub chunk_timer: Duration,
+    /// The largest message, in octets, that still goes to a congested participant (RFC 7701 §4.1, §6.4).
+    pub congested_max: u64,
+    /// How long a participant without a media connection keeps its seat.
+    pub grace: Duration,
 }
 
 impl Default for RoomPolicy {
     fn default() -> Self {
-        Self { room: Policy::default(), chunk_timer: Duration::from_secs(540) }
+        Self {
+            room: Policy::default(),
+            chunk_timer: Duration::from_secs(540),
+            congested_max: 2048,
+            grace: Duration::from_secs(30),
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use room::SeatId;
 
-use crate::ids::{ConnectionId, RoomId, SessionId};
+use crate::ids::{ConnectionId, Handle, RoomId, SessionId, WorkerId};
 
 /// What a worker waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -17,8 +17,10 @@ pub(crate) enum Timer {
     Silence(ConnectionId),
     /// The chunk reception timer of RFC 7701 §6.1, one for a session: the policy's `chunk_timer`, 540 s.
     Chunk(SessionId),
-    /// A sender held back for slow recipients: 2 s.
-    Hold(ConnectionId),
+    /// A session of a connection held back for a slow connection of a worker: 2 s.
+    Hold(ConnectionId, WorkerId, Handle, Handle),
+    /// A congested connection: 180 s.
+    Goodbye(ConnectionId),
     /// A connection that is to be closed once its last octets are out: 5 s.
     Farewell(ConnectionId),
 }

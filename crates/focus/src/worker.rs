@@ -4,38 +4,39 @@
 //! This file is the face towards the shell and the bookkeeping; `switch` is what a session does with a frame, `home` what a room
 //! does with a command, `branch` and `outlet` are the way out.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use msrp::chunk::Inflow;
 use msrp::parse::{Limits, Parser};
 use rand_core::Rng;
-use room::{Address, Capabilities, Effect, Epoch, MediaTypes, SeatId};
+use room::{Capabilities, Effect, Epoch, SeatId};
 
 use crate::arena::Arena;
 use crate::branch::{Branches, Outbound};
 use crate::home::Homes;
 use crate::ids::{ConnectionId, Handle, Place, RoomId, SessionId, StreamId, WorkerId};
-use crate::mail::{Facts, Letter, Mail};
-use crate::outlet::{Notice, Outlets};
+use crate::mail::{Cause, Facts, Letter, Mail, Receipt};
+use crate::outlet::Outlets;
+use crate::session::Session;
 use crate::settings::Settings;
-use crate::switch::{Asked, Frame, Passage};
+use crate::switch::{Asked, Frame};
 use crate::timers::{Timer, Timers};
+
+mod pacing;
 
 /// A connection that has named no session is closed after this.
 const SILENCE: Duration = Duration::from_secs(30);
-/// How long a sender may be held back for others (the design's rule: "at most 2 s").
-const PATIENCE: Duration = Duration::from_secs(2);
 /// How long a connection that is to be closed may take for its last octets.
 const FAREWELL: Duration = Duration::from_secs(5);
 /// Requests for sessions that do not exist, after which a connection is closed (threat T1).
 pub(crate) const MISSES: u8 = 10;
-/// Messages of one session that may be under way at once.
-const OPEN_MESSAGES: usize = 64;
 /// Posts of one connection whose verdict is awaited, at which it is read no further.
 pub(crate) const OUTSTANDING: usize = 256;
+
+/// Octets of one connection that other workers have yet to send, at which it is read no further.
+const WINDOW: usize = 256 * 1024;
 
 /// What a worker is told.
 #[derive(Debug)]
@@ -130,8 +131,10 @@ pub struct Worker {
     pub(crate) effects: Vec<Effect>,
     /// Sessions that have ended while the batch may still name them.
     ended: Vec<Handle>,
+    /// For what has come by mail and is not yet out.
+    receipts: Vec<Receipt>,
     /// Who is held back for whom: slow connection, origin.
-    holds: Vec<(Handle, SessionId)>,
+    holds: BTreeSet<(Handle, SessionId)>,
 }
 
 /// An MSRP connection.
@@ -148,9 +151,14 @@ pub(crate) struct Connection {
     pub(crate) claim: ClaimState,
     /// Posts whose verdict is awaited.
     pub(crate) outstanding: usize,
+    /// Octets that other workers have yet to send.
+    unsettled: usize,
     holds: u32,
-    /// The slow connections for which it is held back, and their workers.
-    held_by: Vec<(WorkerId, Handle)>,
+    /// For which slow connection of which worker which of its sessions is held back, and whether by refusing its messages
+    /// instead of not reading.
+    held_by: BTreeMap<(WorkerId, Handle, Handle), bool>,
+    /// Since when it has been congested itself.
+    congested_since: Option<Instant>,
     paused: bool,
     pub(crate) closing: bool,
 }
@@ -168,103 +176,16 @@ pub(crate) enum ClaimState {
 
 impl Connection {
     fn reads(&self) -> bool {
-        self.holds == 0 && self.outstanding < OUTSTANDING && !self.closing && !matches!(self.claim, ClaimState::Asked)
+        self.holds == 0
+            && self.outstanding < OUTSTANDING
+            && self.unsettled < WINDOW
+            && !self.closing
+            && !matches!(self.claim, ClaimState::Asked)
     }
 
     /// Whether the octets of this connection are understood now.
     pub(crate) fn listens(&self) -> bool {
         !self.closing && !matches!(self.claim, ClaimState::Asked)
-    }
-}
-
-/// An MSRP session bound on one of this worker's connections.
-pub(crate) struct Session {
-    pub(crate) room: RoomId,
-    pub(crate) home: WorkerId,
-    pub(crate) seat: SeatId,
-    pub(crate) connection: ConnectionId,
-    pub(crate) id: Box<str>,
-    pub(crate) own_path: Box<str>,
-    /// What follows the stem in every frame to this session: its suffix, the method, To-Path and From-Path.
-    opening: Box<[u8]>,
-    suffix: u8,
-    pub(crate) identity: Address,
-    pub(crate) private_messages: bool,
-    types: MediaTypes,
-    anything: bool,
-    pub(crate) max_size: Option<u64>,
-    pub(crate) chunk_timer: Duration,
-    pub(crate) chunk_timer_runs: bool,
-    pub(crate) inflow: Inflow<Passage>,
-    /// Messages that have ended before their verdict came, or wait for it.
-    pub(crate) asked: HashMap<StreamId, Asked>,
-    /// Where this session stands in its branch.
-    pub(crate) member: usize,
-    pub(crate) ended: bool,
-}
-
-impl Session {
-    fn new(facts: Facts, connection: ConnectionId, slot: u32, max_message: u64) -> Self {
-        let suffix = base36(slot);
-        let mut opening = suffix.clone();
-        opening.extend_from_slice(b" SEND\r\nTo-Path: ");
-        opening.extend_from_slice(facts.peer.path.as_bytes());
-        opening.extend_from_slice(b"\r\nFrom-Path: ");
-        opening.extend_from_slice(facts.own_path.as_bytes());
-        opening.extend_from_slice(b"\r\n");
-        Self {
-            room: facts.room,
-            home: facts.home,
-            seat: facts.seat,
-            connection,
-            id: facts.session,
-            own_path: facts.own_path,
-            opening: opening.into(),
-            suffix: suffix.len() as u8,
-            identity: facts.identity,
-            private_messages: facts.private_messages,
-            anything: facts.peer.max_size.is_none() && facts.types.accepts_anything(),
-            types: facts.types,
-            max_size: facts.peer.max_size,
-            chunk_timer: facts.chunk_timer,
-            chunk_timer_runs: false,
-            inflow: Inflow::new(OPEN_MESSAGES, max_message),
-            asked: HashMap::new(),
-            member: usize::MAX,
-            ended: false,
-        }
-    }
-
-    pub(crate) fn opening(&self) -> &[u8] {
-        &self.opening
-    }
-
-    /// The part of its transaction ids that tells this session from others on the same connection.
-    pub(crate) fn suffix(&self) -> &[u8] {
-        self.opening.get(..usize::from(self.suffix)).unwrap_or_default()
-    }
-
-    pub(crate) fn takes_anything(&self) -> bool {
-        self.anything
-    }
-
-    /// Whether the peer accepts the type and the size of a message (RFC 7701 §6.1, RFC 4975 §8.6).
-    pub(crate) fn takes(&self, message: &Outbound<'_>) -> bool {
-        let size = if message.end.is_some() { Some(message.octets.len() as u64) } else { message.announced };
-        let fits = self.max_size.is_none_or(|max| size.is_none_or(|size| size <= max));
-        fits && self.types.accepts(message.content_type)
-    }
-}
-
-fn base36(mut number: u32) -> Vec<u8> {
-    let mut digits = Vec::new();
-    loop {
-        digits.push(b"0123456789abcdefghijklmnopqrstuvwxyz"[(number % 36) as usize]);
-        number /= 36;
-        if number == 0 {
-            digits.reverse();
-            return digits;
-        }
     }
 }
 
@@ -287,7 +208,8 @@ impl Worker {
             outputs: VecDeque::new(),
             effects: Vec::new(),
             ended: Vec::new(),
-            holds: Vec::new(),
+            receipts: Vec::new(),
+            holds: BTreeSet::new(),
         }
     }
 
@@ -303,8 +225,10 @@ impl Worker {
             misses: 0,
             claim: ClaimState::None,
             outstanding: 0,
+            unsettled: 0,
             holds: 0,
-            held_by: Vec::new(),
+            held_by: BTreeMap::new(),
+            congested_since: None,
             paused: false,
             closing: false,
         });
@@ -336,7 +260,7 @@ impl Worker {
     pub fn handle_input(&mut self, now: Instant, input: Input<'_>) {
         match input {
             Input::Received { connection, octets } => self.received(now, connection, octets),
-            Input::Closed { connection } => self.closed(now, connection),
+            Input::Closed { connection } => self.closed(now, connection, Cause::ConnectionLost),
             Input::Writable { connection } => self.outlets.writable(connection.0),
             Input::Mail(mail) => self.read_mail(now, mail),
         }
@@ -355,14 +279,15 @@ impl Worker {
                 Timer::Bind(room, seat) => self.bind_expired(now, room, seat),
                 Timer::Silence(connection) => self.silence_expired(now, connection),
                 Timer::Chunk(session) => self.chunk_timer_expired(now, session),
-                Timer::Hold(connection) => self.patience_ended(connection),
-                Timer::Farewell(connection) => self.drop_connection(now, connection),
+                Timer::Hold(connection, by, slow, origin) => self.patience_ended(connection, by, slow, origin),
+                Timer::Goodbye(connection) => self.goodbye(now, connection),
+                Timer::Farewell(connection) => self.drop_connection(now, connection, Cause::ConnectionLost),
             }
         }
         self.after(now);
     }
 
-    /// What is to be done. Drain it after each input, and after each transmission.
+    /// What is to be done. Drain it after each input, and after the flush.
     pub fn poll_output(&mut self) -> Option<Output> {
         self.outputs.pop_front()
     }
@@ -386,6 +311,7 @@ impl Worker {
                 for session in self.ended.drain(..) {
                     self.sessions.remove(session);
                 }
+                self.send_receipts();
                 None
             }
         }
@@ -464,6 +390,7 @@ impl Worker {
             let outstanding = session.asked.values().map(Asked::weight).sum();
             if let Some(connection) = self.connections.get_mut(session.connection.0) {
                 connection.outstanding = connection.outstanding.saturating_sub(outstanding);
+                connection.unsettled = connection.unsettled.saturating_sub(session.unsettled);
             }
             self.bound.remove(&session.id);
             self.seats.remove(&session.seat);
@@ -474,9 +401,7 @@ impl Worker {
     pub(crate) fn update_session(&mut self, seat: SeatId, capabilities: Capabilities) {
         let Some(handle) = self.seats.get(&seat) else { return };
         let Some(session) = self.sessions.get_mut(*handle) else { return };
-        session.private_messages = capabilities.private_messages;
-        session.anything = session.max_size.is_none() && capabilities.types.accepts_anything();
-        session.types = capabilities.types;
+        session.update(capabilities);
         self.branches.update(session);
     }
 
@@ -490,7 +415,7 @@ impl Worker {
     }
 
     /// A connection failed, and with it all its sessions (RFC 4975 §5.4).
-    fn closed(&mut self, now: Instant, id: ConnectionId) {
+    fn closed(&mut self, now: Instant, id: ConnectionId, cause: Cause) {
         let Some(connection) = self.connections.remove(id.0) else { return };
         self.outlets.close(id.0);
         self.let_go(id.0);
@@ -499,23 +424,23 @@ impl Worker {
             let Some(session) = self.sessions.get(handle) else { continue };
             let (home, room, seat) = (session.home, session.room, session.seat);
             if home == self.id {
-                self.lost(now, room, seat);
+                self.lost(now, room, seat, cause);
             } else {
-                self.post(Place::Worker(home), Letter::Lost { room, seat });
+                self.post(Place::Worker(home), Letter::Lost { room, seat, cause });
             }
         }
     }
 
-    fn drop_connection(&mut self, now: Instant, id: ConnectionId) {
+    fn drop_connection(&mut self, now: Instant, id: ConnectionId, cause: Cause) {
         if self.connections.get(id.0).is_some() {
-            self.closed(now, id);
+            self.closed(now, id, cause);
             self.outputs.push_back(Output::Close { connection: id });
         }
     }
 
     fn silence_expired(&mut self, now: Instant, id: ConnectionId) {
         if self.connections.get(id.0).is_some_and(|connection| connection.sessions.is_empty()) {
-            self.drop_connection(now, id);
+            self.drop_connection(now, id, Cause::NotBound);
         }
     }
 
@@ -523,8 +448,8 @@ impl Worker {
         match mail.0 {
             Letter::Open { room, address, hosts, creator, policy } => {
                 let hosts: Vec<&str> = hosts.iter().map(String::as_str).collect();
-                let made = room::Room::new(address, &hosts, policy.room);
-                self.open_room(room, creator.into_iter().fold(made, room::Room::with_creator), policy.chunk_timer);
+                let made = room::Room::new(address, &hosts, policy.room.clone());
+                self.open_room(room, creator.into_iter().fold(made, room::Room::with_creator), *policy);
             }
             Letter::Close { room } => self.close_room(now, room),
             Letter::Join(join) => self.join(now, *join),
@@ -533,9 +458,13 @@ impl Worker {
             Letter::Claim { worker, connection, session, path, secure } => {
                 self.claim_by_mail(now, (worker, connection), session, &path, secure);
             }
-            Letter::Lost { room, seat } => self.lost(now, room, seat),
+            Letter::Lost { room, seat, cause } => self.lost(now, room, seat, cause),
             Letter::Post(post) => self.say_by_mail(now, &post),
-            Letter::Pass { room, stream, octets, end } => self.pass_on(now, room, stream, &octets, end),
+            Letter::Pass { room, stream, origin, octets, end } => {
+                self.pass_by_mail(now, room, (stream, origin), &octets, end);
+            }
+            Letter::Settle { tickets } => self.settle(tickets),
+            Letter::Settled { origin, octets } => self.discharge(origin.handle, octets),
             Letter::Nickname { room, seat, worker, reply, wanted } => {
                 self.name_by_mail(now, worker, (room, seat), reply, &wanted);
             }
@@ -555,11 +484,15 @@ impl Worker {
                     end: delivery.end,
                     announced: delivery.announced,
                 };
+                self.receipts.push(delivery.receipt);
                 self.deliver_here(now, delivery.room, &outbound);
             }
-            Letter::Passed { stream, octets, end } => self.pass_here(now, stream, &octets, end),
+            Letter::Passed { stream, octets, end, receipt } => {
+                self.receipts.push(receipt);
+                self.pass_here(now, stream, &octets, end);
+            }
             Letter::Hold { origin, by, connection } => self.hold(now, origin, by, connection),
-            Letter::Release { origin } => self.release(origin),
+            Letter::Release { origin, by, connection } => self.release(origin, by, connection),
             Letter::Weary { connection } => self.weary(connection),
             // Letters to signalling.
             Letter::Joined { .. } | Letter::Declined { .. } | Letter::Dismiss { .. } => {}
@@ -570,7 +503,8 @@ impl Worker {
     fn claimed(&mut self, now: Instant, id: ConnectionId, facts: Facts, epoch: Epoch) {
         let (home, room, seat) = (facts.home, facts.room, facts.seat);
         if self.seat_session(id, facts, epoch).is_none() {
-            return self.post(Place::Worker(home), Letter::Lost { room, seat });
+            let cause = Cause::ConnectionLost;
+            return self.post(Place::Worker(home), Letter::Lost { room, seat, cause });
         }
         self.claim_answered(now, id, ClaimState::None);
     }
@@ -592,91 +526,6 @@ impl Worker {
 
     pub(crate) fn pass_here(&mut self, _now: Instant, stream: StreamId, octets: &[u8], end: Option<msrp::frame::Flag>) {
         self.branches.pass(stream, octets, end, &self.sessions, &mut self.outlets, &mut *self.rng);
-    }
-
-    /// Draws the consequences of what the outlets have noticed.
-    fn after(&mut self, now: Instant) {
-        while let Some(notice) = self.outlets.poll_notice() {
-            match notice {
-                Notice::Congested { connection, origin } => self.congested(now, connection, origin),
-                Notice::Drained { connection } => self.let_go(connection),
-                Notice::Cut { stream, session } => self.branches.forget(stream, session),
-                Notice::Overflow { connection } => self.drop_connection(now, ConnectionId(connection)),
-                Notice::Finished { connection } => {
-                    if self.connections.get(connection).is_some_and(|connection| connection.closing) {
-                        self.drop_connection(now, ConnectionId(connection));
-                    }
-                }
-            }
-        }
-    }
-
-    /// A connection is slow: whoever fills it is held back, for it or any other at most [`PATIENCE`].
-    fn congested(&mut self, now: Instant, connection: Handle, origin: SessionId) {
-        if self.outlets.is_weary(connection) || self.holds.contains(&(connection, origin)) {
-            return;
-        }
-        self.holds.push((connection, origin));
-        if origin.worker == self.id {
-            self.hold(now, origin, self.id, connection);
-        } else {
-            self.post(Place::Worker(origin.worker), Letter::Hold { origin, by: self.id, connection });
-        }
-    }
-
-    /// A slow connection has caught up, or is gone: nobody is held back for it any more.
-    fn let_go(&mut self, connection: Handle) {
-        let (held, others) = self.holds.drain(..).partition(|(slow, _)| *slow == connection);
-        self.holds = others;
-        let held: Vec<(Handle, SessionId)> = held;
-        for (_, origin) in held {
-            if origin.worker == self.id {
-                self.release(origin);
-            } else {
-                self.post(Place::Worker(origin.worker), Letter::Release { origin });
-            }
-        }
-    }
-
-    /// Stops reading from the origin's connection, if all its sessions are one user's: others must not wait.
-    fn hold(&mut self, now: Instant, origin: SessionId, by: WorkerId, slow: Handle) {
-        let Some(session) = self.sessions.get(origin.handle) else { return };
-        let id = session.connection;
-        let Some(connection) = self.connections.get_mut(id.0) else { return };
-        let mut others = connection.sessions.iter().filter_map(|handle| self.sessions.get(*handle));
-        if id.0 == slow || others.any(|other| other.identity != session.identity) {
-            return;
-        }
-        connection.holds += 1;
-        connection.held_by.push((by, slow));
-        self.timers.set(now + PATIENCE, Timer::Hold(id));
-    }
-
-    fn release(&mut self, origin: SessionId) {
-        let Some(id) = self.sessions.get(origin.handle).map(|session| session.connection) else { return };
-        if let Some(connection) = self.connections.get_mut(id.0) {
-            connection.holds = connection.holds.saturating_sub(1);
-        }
-        self.resume(id);
-    }
-
-    /// The origin has waited long enough: those it waited for hold nobody until they have caught up.
-    fn patience_ended(&mut self, id: ConnectionId) {
-        let Some(connection) = self.connections.get_mut(id.0) else { return };
-        connection.holds = 0;
-        for (worker, slow) in std::mem::take(&mut connection.held_by) {
-            if worker == self.id {
-                self.weary(slow);
-            } else {
-                self.post(Place::Worker(worker), Letter::Weary { connection: slow });
-            }
-        }
-        self.resume(id);
-    }
-
-    fn weary(&mut self, connection: Handle) {
-        self.outlets.weary(connection);
-        self.holds.retain(|(slow, _)| *slow != connection);
     }
 
     /// Has a connection read again that the shell was told not to read.

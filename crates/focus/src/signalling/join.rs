@@ -50,6 +50,7 @@ impl Ending {
         match self {
             Self::Switch(Cause::NotBound) => "SIP;cause=408;text=\"No MSRP connection came\"",
             Self::Switch(Cause::ConnectionLost) => "SIP;cause=503;text=\"The MSRP connection is lost\"",
+            Self::Switch(Cause::TooSlow) => "SIP;cause=503;text=\"The MSRP connection is too slow\"",
             Self::Switch(Cause::RoomClosed) => "SIP;cause=410;text=\"The room is closed\"",
             Self::Switch(Cause::CreatorLeft) => "SIP;cause=410;text=\"The room has ended with its creator\"",
             Self::ShutDown => "SIP;cause=503;text=\"The server is shutting down\"",

@@ -13,7 +13,7 @@ use room::SeatId;
 use super::answer::Success;
 use super::{Frame, Report, Worker, code, refusal};
 use crate::home::Posting;
-use crate::ids::{Handle, Place, SessionId, StreamId};
+use crate::ids::{Handle, Place, RoomId, SessionId, StreamId, WorkerId};
 use crate::mail::{Letter, Post, Reply, Verdict};
 use crate::timers::Timer;
 
@@ -120,6 +120,10 @@ impl Worker {
             Err(code) => return refused(code, &session.own_path),
         };
         if arrival.first {
+            if session.refusing > 0 {
+                session.inflow.refuse(arrival.slot, 403);
+                return refused(403, &session.own_path);
+            }
             if !head.content_type.is_some_and(is_cpim) {
                 session.inflow.refuse(arrival.slot, 415);
                 return refused(415, &session.own_path);
@@ -156,12 +160,16 @@ impl Worker {
         let session = self.session(chunk.session).ok_or(481_u16)?;
         session.inflow.octets(chunk.slot, octets.len())?;
         let (home, room) = (session.home, session.room);
+        let refusing = session.refusing > 0;
         let passage = session.inflow.state(chunk.slot).ok_or(400_u16)?;
+        if refusing && passage.stream().is_some() {
+            return Err(413);
+        }
         passage.heard = Some(now);
         let mut held = match &mut passage.stage {
             Stage::Passing { stream, .. } => {
                 let stream = *stream;
-                self.forward(now, (home, room), stream, octets, end.filter(|flag| *flag != Flag::More));
+                self.forward(now, chunk.session, (home, room), stream, octets, end.filter(|flag| *flag != Flag::More));
                 return Ok(());
             }
             Stage::Gathering(held) => std::mem::take(held),
@@ -244,6 +252,7 @@ impl Worker {
         if let Some(connection) = self.connections.get_mut(id.0) {
             connection.outstanding += 1;
         }
+        self.charge(chunk.session, octets.len());
         let owned = |uris: Vec<&str>| uris.into_iter().map(str::to_owned).collect();
         let post = Post {
             room,
@@ -274,7 +283,8 @@ impl Worker {
     fn forward(
         &mut self,
         now: Instant,
-        (home, room): (crate::ids::WorkerId, crate::ids::RoomId),
+        handle: Handle,
+        (home, room): (WorkerId, RoomId),
         stream: StreamId,
         octets: &[u8],
         end: Option<Flag>,
@@ -285,7 +295,9 @@ impl Worker {
         if home == self.id {
             self.pass_on(now, room, stream, octets, end);
         } else {
-            self.post(Place::Worker(home), Letter::Pass { room, stream, octets: octets.to_vec(), end });
+            self.charge(handle, octets.len());
+            let origin = SessionId { worker: self.id, handle };
+            self.post(Place::Worker(home), Letter::Pass { room, stream, origin, octets: octets.to_vec(), end });
         }
     }
 
@@ -294,7 +306,7 @@ impl Worker {
         let Some(session) = self.session(handle) else { return };
         let place = (session.home, session.room);
         if let Some(stream) = session.inflow.state(slot).and_then(|passage| passage.stream()) {
-            self.forward(now, place, stream, &[], Some(Flag::Abort));
+            self.forward(now, handle, place, stream, &[], Some(Flag::Abort));
         }
     }
 

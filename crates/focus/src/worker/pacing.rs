@@ -1,0 +1,215 @@
+//! When a recipient is slow (RFC 7701 §6.4): who sends to it is held back for a while, then it misses something, in the end it
+//! goes. Nobody else ever waits.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use super::{Cause, Worker};
+use crate::ids::{ConnectionId, Handle, Place, SessionId, WorkerId};
+use crate::mail::{Letter, Receipt};
+use crate::outlet::Notice;
+use crate::timers::Timer;
+
+/// How long a sender may be held back for others.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// How long a connection may be congested before its participants have to go.
+const GOODBYE: Duration = Duration::from_secs(180);
+/// What a participant is told who misses something.
+const LEFT_OUT: &[u8] = b"Your connection is too slow for this room: some messages have been left out.";
+
+impl Worker {
+    /// Draws the consequences of what the outlets have noticed.
+    pub(super) fn after(&mut self, now: Instant) {
+        while let Some(notice) = self.outlets.poll_notice() {
+            match notice {
+                Notice::Hold { connection, origin } => self.slowed(now, connection, origin),
+                Notice::Drained { connection } => self.let_go(connection),
+                Notice::Congested { connection } => self.congested(now, ConnectionId(connection)),
+                Notice::Recovered { connection } => self.recovered(ConnectionId(connection)),
+                Notice::LeftOut { session } => self.left_out(session),
+                Notice::Cut { stream, session } => {
+                    self.branches.forget(stream, session);
+                    self.left_out(session);
+                }
+                Notice::Overflow { connection } => {
+                    self.drop_connection(now, ConnectionId(connection), Cause::ConnectionLost);
+                }
+                Notice::Finished { connection } => {
+                    if self.connections.get(connection).is_some_and(|connection| connection.closing) {
+                        self.drop_connection(now, ConnectionId(connection), Cause::ConnectionLost);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Octets of a session are under way to other workers.
+    pub(crate) fn charge(&mut self, handle: Handle, octets: usize) {
+        let Some(session) = self.session(handle) else { return };
+        session.unsettled += octets;
+        let id = session.connection;
+        if let Some(connection) = self.connections.get_mut(id.0) {
+            connection.unsettled += octets;
+        }
+    }
+
+    /// They have got there.
+    pub(crate) fn discharge(&mut self, handle: Handle, octets: usize) {
+        let Some(session) = self.session(handle) else { return };
+        session.unsettled = session.unsettled.saturating_sub(octets);
+        let id = session.connection;
+        if let Some(connection) = self.connections.get_mut(id.0) {
+            connection.unsettled = connection.unsettled.saturating_sub(octets);
+        }
+        self.resume(id);
+    }
+
+    /// What has come by mail is out: its homes are told.
+    pub(super) fn send_receipts(&mut self) {
+        let mut homes: BTreeMap<WorkerId, Vec<u64>> = BTreeMap::new();
+        for Receipt { home, ticket } in self.receipts.drain(..) {
+            homes.entry(home).or_default().push(ticket);
+        }
+        for (home, tickets) in homes {
+            self.post(Place::Worker(home), Letter::Settle { tickets });
+        }
+    }
+
+    /// Large messages are left out from now on, and what is on its way ends.
+    fn congested(&mut self, now: Instant, id: ConnectionId) {
+        let Some(connection) = self.connections.get_mut(id.0) else { return };
+        connection.congested_since = Some(now);
+        self.timers.set(now + GOODBYE, Timer::Goodbye(id));
+        self.branches.cut_all(&connection.sessions, &self.sessions, &mut self.outlets);
+        for session in connection.sessions.clone() {
+            self.left_out(session);
+        }
+    }
+
+    fn recovered(&mut self, id: ConnectionId) {
+        let Some(connection) = self.connections.get_mut(id.0) else { return };
+        connection.congested_since = None;
+        for handle in &connection.sessions {
+            if let Some(session) = self.sessions.get_mut(*handle) {
+                session.told = false;
+            }
+        }
+    }
+
+    /// A connection has been congested for so long, if it is still the same time.
+    pub(super) fn goodbye(&mut self, now: Instant, id: ConnectionId) {
+        let since = self.connections.get(id.0).and_then(|connection| connection.congested_since);
+        if since.is_some_and(|since| since + GOODBYE <= now) {
+            self.drop_connection(now, id, Cause::TooSlow);
+        }
+    }
+
+    /// A participant misses a message, and is told so once.
+    fn left_out(&mut self, handle: Handle) {
+        let Some(session) = self.session(handle) else { return };
+        if std::mem::replace(&mut session.told, true) {
+            return;
+        }
+        let notice = cpim::Message {
+            from: cpim::Party::new(session.room_address.as_str()),
+            to: cpim::Party::new(session.identity.as_str()),
+            date_time: None,
+            subject: None,
+            content_type: "text/plain",
+            content: LEFT_OUT,
+        };
+        let octets = notice.encode();
+        self.branches.tell(handle, &octets, &self.sessions, &mut self.outlets, &mut *self.rng);
+    }
+
+    /// A connection is slow: whoever fills it is held back, for it or any other at most [`PATIENCE`].
+    fn slowed(&mut self, now: Instant, connection: Handle, origin: SessionId) {
+        if self.outlets.is_weary(connection) || !self.holds.insert((connection, origin)) {
+            return;
+        }
+        if origin.worker == self.id {
+            self.hold(now, origin, self.id, connection);
+        } else {
+            self.post(Place::Worker(origin.worker), Letter::Hold { origin, by: self.id, connection });
+        }
+    }
+
+    /// A slow connection has caught up, or is gone: nobody is held back for it any more.
+    pub(super) fn let_go(&mut self, connection: Handle) {
+        for origin in self.held_for(connection) {
+            if origin.worker == self.id {
+                self.release(origin, self.id, connection);
+            } else {
+                self.post(Place::Worker(origin.worker), Letter::Release { origin, by: self.id, connection });
+            }
+        }
+    }
+
+    fn held_for(&mut self, connection: Handle) -> Vec<SessionId> {
+        let held: Vec<SessionId> =
+            self.holds.iter().filter(|(slow, _)| *slow == connection).map(|(_, origin)| *origin).collect();
+        self.holds.retain(|(slow, _)| *slow != connection);
+        held
+    }
+
+    /// Stops reading from the origin's connection, if all its sessions are one user's: others must not wait. Where they are
+    /// several users', the origin's own messages are refused meanwhile.
+    pub(super) fn hold(&mut self, now: Instant, origin: SessionId, by: WorkerId, slow: Handle) {
+        let Some(session) = self.session(origin.handle) else { return };
+        let (id, identity) = (session.connection, session.identity.clone());
+        if by == origin.worker && id.0 == slow {
+            // What fills its own connection are its own answers: to stop reading would not empty it.
+            return;
+        }
+        let Some(connection) = self.connections.get_mut(id.0) else { return };
+        let mut others = connection.sessions.iter().filter_map(|handle| self.sessions.get(*handle));
+        let shared = others.any(|other| other.identity != identity);
+        if connection.held_by.insert((by, slow, origin.handle), shared).is_none() {
+            self.timers.set(now + PATIENCE, Timer::Hold(id, by, slow, origin.handle));
+            self.count_hold(id, origin.handle, shared, true);
+        }
+    }
+
+    fn count_hold(&mut self, id: ConnectionId, origin: Handle, shared: bool, more: bool) {
+        let count = if shared {
+            self.sessions.get_mut(origin).map(|session| &mut session.refusing)
+        } else {
+            self.connections.get_mut(id.0).map(|connection| &mut connection.holds)
+        };
+        if let Some(count) = count {
+            *count = if more { *count + 1 } else { count.saturating_sub(1) };
+        }
+    }
+
+    /// The slow connection has caught up.
+    pub(super) fn release(&mut self, origin: SessionId, by: WorkerId, slow: Handle) {
+        if let Some(id) = self.sessions.get(origin.handle).map(|session| session.connection) {
+            self.unhold(id, (by, slow, origin.handle));
+        }
+    }
+
+    fn unhold(&mut self, id: ConnectionId, hold: (WorkerId, Handle, Handle)) -> bool {
+        let Some(connection) = self.connections.get_mut(id.0) else { return false };
+        let Some(shared) = connection.held_by.remove(&hold) else { return false };
+        self.count_hold(id, hold.2, shared, false);
+        self.resume(id);
+        true
+    }
+
+    /// The origin has waited long enough: what it waited for holds nobody until it has caught up.
+    pub(super) fn patience_ended(&mut self, id: ConnectionId, by: WorkerId, slow: Handle, origin: Handle) {
+        if !self.unhold(id, (by, slow, origin)) {
+            return;
+        }
+        if by == self.id {
+            self.weary(slow);
+        } else {
+            self.post(Place::Worker(by), Letter::Weary { connection: slow });
+        }
+    }
+
+    /// Whoever was held back for a connection has waited long enough.
+    pub(super) fn weary(&mut self, connection: Handle) {
+        self.outlets.weary(connection);
+    }
+}
