@@ -64,7 +64,7 @@ fn a_message_flows_in_its_chunks() {
     assert_eq!(inflow.end(second.slot, Flag::Last), Progress::Aborted);
 }
 
-// CONFORMANCE 4975-051, 4975-058, 4975-099, 4975-101; THREATS T7; §2 msrp-java: resumed chunks, missing Byte-Range
+// CONFORMANCE 4975-051, 4975-058, 4975-099, 4975-101. THREATS T7
 #[test]
 fn t7_what_does_not_join_on_gets_400_and_the_message_stays() {
     let mut inflow: Inflow<()> = Inflow::new(4, 1000);

@@ -103,7 +103,7 @@ fn a_session_that_nobody_binds_ends_after_30_seconds() {
     assert_eq!(talk.events(), [Event::Closed { session, reason: Reason::NotBound, unconfirmed: vec![] }]);
 }
 
-// CONFORMANCE 4975-018, 4975-145
+// CONFORMANCE 4975-018, 4975-145, 4975-147
 #[test]
 fn a_bind_that_is_refused_ends_the_session() {
     for code in [481, 506, 403, 400] {
@@ -156,7 +156,7 @@ fn without_failure_reports_no_answer_means_anything() {
     assert_eq!(talk.connection.close(session), Vec::<String>::new());
 }
 
-// CONFORMANCE 4975-079, 4975-081, 4975-098
+// CONFORMANCE 4975-075, 4975-079, 4975-081, 4975-091, 4975-092, 4975-094, 4975-098
 #[test]
 fn a_message_that_comes_is_answered_and_reported_on() {
     let (mut talk, session) = Talk::bound(Settings::default());
@@ -564,6 +564,7 @@ fn an_unfinished_message_is_forgotten_after_the_chunk_timer() {
     assert!(talk.transmitted().starts_with(b"MSRP t1d0 200"));
 }
 
+// CONFORMANCE 4975-022, 4975-063
 #[test]
 fn malformed_messages_are_not_sent() {
     let (mut talk, session) = Talk::bound(Settings::default());

@@ -39,7 +39,7 @@ fn send<'a>(content: Option<(&'a str, &'a [u8])>) -> Send<'a> {
     }
 }
 
-// CONFORMANCE 4975-044, 4975-046, 4975-047, 4975-072
+// CONFORMANCE 4975-044, 4975-046, 4975-047, 4975-048, 4975-072
 #[test]
 fn a_send_as_it_stands_on_the_wire() {
     let whole = Send {
@@ -126,7 +126,7 @@ fn kamailio_always_gets_a_comment() {
     }
 }
 
-// CONFORMANCE 4975-083 to 4975-086, 4975-089, 4975-090
+// CONFORMANCE 4975-083, 4975-084, 4975-085, 4975-086, 4975-089, 4975-090
 #[test]
 fn what_is_answered() {
     use FailureReport::{No, Partial, Yes};
@@ -148,7 +148,7 @@ fn what_is_answered() {
     }
 }
 
-// CONFORMANCE 4975-092, 4975-093; THREATS §2 msrplib 91cf715
+// CONFORMANCE 4975-092, 4975-093
 #[test]
 fn msrplib_91cf715_a_response_goes_to_the_first_hop_of_a_send_and_all_the_way_for_others() {
     let path = "msrp://r1:1/a;tcp msrp://r2:1/b;tcp msrp://c:1/c;tcp";
@@ -159,7 +159,7 @@ fn msrplib_91cf715_a_response_goes_to_the_first_hop_of_a_send_and_all_the_way_fo
     assert_eq!(response_to_path(Method::Send, " x y"), "x");
 }
 
-// CONFORMANCE 7701-092, 7701-096, decisions D1, D27, D36
+// CONFORMANCE 7701-084, 7701-092, 7701-096, 7701-102, decisions D1, D27, D36
 #[test]
 fn use_nickname_values() {
     let long = "x".repeat(MAX_NICKNAME);

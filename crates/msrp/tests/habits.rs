@@ -109,7 +109,6 @@ fn kamailio_loses_its_way_without_one_space_behind_a_colon() {
     }
 }
 
-// THREATS §2, Kamailio 1cda0298
 #[test]
 fn kamailio_1cda0298_ipv6_addresses_stand_in_paths() {
     let mut talk = Talk::new(Settings::default());
@@ -182,7 +181,6 @@ fn java_stacks_bind_with_an_empty_range_and_write_content_type_in_their_own_way(
     assert_eq!(content(&mut talk), b"hello");
 }
 
-// THREATS §2, msrp-java ff0d1b6
 #[test]
 fn java_ff0d1b6_transaction_ids_that_look_like_codes_and_methods_are_ids() {
     let mut talk = passive();
@@ -192,7 +190,6 @@ fn java_ff0d1b6_transaction_ids_that_look_like_codes_and_methods_are_ids() {
     }
 }
 
-// THREATS §2, msrp-java 85bc216
 #[test]
 fn java_85bc216_chunks_may_share_a_transaction_id() {
     let mut talk = passive();

@@ -79,7 +79,7 @@ fn heads_are_taken_or_refused() {
         ("MSRP .bcd SEND", "StartLine"),
         ("MSRP ab_d SEND", "StartLine"),
         ("MSRP abcd", "StartLine"),
-        // THREATS §2, Kamailio 045bf283
+        // THREATS 045bf283
         ("MSRP ", "StartLine"),
         ("MSRP  SEND", "StartLine"),
         ("MSRP", "NotMsrp"),
@@ -105,7 +105,7 @@ fn heads_are_taken_or_refused() {
     let from = "From-Path: msrp://b.example.com:2/y;tcp\n";
     for (headers, expected) in [
         (format!("{to}{from}"), "good"),
-        // THREATS §2, Kamailio 23ad1fb9, 31469a05
+        // THREATS 23ad1fb9
         (String::new(), "400"),
         (to.to_owned(), "400"),
         (from.to_owned(), "400"),

@@ -52,7 +52,7 @@ fn t8_what_only_looks_like_an_end_line_is_content() {
     }
 }
 
-// THREATS T8; §2 msrp-java: ids that are prefixes of each other
+// THREATS T8, ff0d1b6
 #[test]
 fn t8_a_body_with_its_own_end_line_ends_there_and_the_rest_is_no_frame() {
     let frame = crlf(&format!(
@@ -67,7 +67,6 @@ fn t8_a_body_with_its_own_end_line_ends_there_and_the_rest_is_no_frame() {
     }
 }
 
-// THREATS §2, FreeSWITCH FS-11721
 #[test]
 fn freeswitch_fs_11721_a_thousand_requests_in_one_read_are_all_there() {
     let mut octets = Vec::new();
@@ -83,7 +82,7 @@ fn freeswitch_fs_11721_a_thousand_requests_in_one_read_are_all_there() {
     assert!(bodies.eq((0..1000).map(|n| n.to_string().into_bytes())));
 }
 
-// THREATS §2, FreeSWITCH 349f55ff
+// THREATS 349f55ff
 #[test]
 fn freeswitch_349f55ff_short_bodies_cut_anywhere_are_read() {
     for body in ["", "x", "xy"] {

@@ -56,7 +56,7 @@ const ALICE: &str = "
     a=path:msrp://client.atlanta.example.com:7654/jshA7weztas;tcp
     a=chatroom:nickname private-messages";
 
-// CONFORMANCE 7701-115, 7701-022, 7701-027, 4975-112, 4975-113, 4975-114, 4975-117, 6135-001
+// CONFORMANCE 7701-105, 7701-115, 7701-022, 7701-027, 4975-112, 4975-113, 4975-114, 4975-117, 6135-001
 #[test]
 fn the_join_of_rfc_7701_is_answered_as_printed_there() {
     let offer = read(ALICE);
@@ -162,6 +162,7 @@ fn sip_js_names_hosts_that_do_not_exist_behind_a_relay() {
     assert!(!answer(&offer, &room(SECURE_ROOM)).contains("cema"));
 }
 
+// CONFORMANCE 4975-116
 #[test]
 fn a_session_border_controller_gets_msrp_cema_back_where_it_was_offered() {
     let offer = with("a=msrp-cema\na=setup:actpass");
@@ -320,7 +321,7 @@ fn a_type_of_the_top_level_is_not_listed_again_as_wrapped() {
     assert!(text.contains("\r\na=accept-types:message/cpim text/plain\r\na=accept-wrapped-types:text/html *\r\n"));
 }
 
-// CONFORMANCE 4975-111, 4975-029, 4975-030, 7701-126, THREATS T24
+// CONFORMANCE 4975-111, 4975-125, 4975-029, 4975-030, 7701-126. THREATS T24
 #[test]
 fn a_line_that_cannot_be_taken_says_why_and_gets_488() {
     let path = "a=path:msrp://a.example.com:7654/x;tcp";
@@ -401,6 +402,16 @@ fn lines_that_say_nothing_here_may_be_wrong() {
     assert!(Offer::parse(latin).unwrap().message().is_some());
 }
 
+// CONFORMANCE 4975-113
+#[test]
+fn the_format_of_the_offered_line_does_not_matter() {
+    for format in ["0", "* 0", "text/plain"] {
+        let line = format!("m=message 7 TCP/MSRP {format}");
+        let offer = only(&line, "a=path:msrp://a.example.com:7/x;tcp\na=accept-types:message/cpim");
+        assert!(answer(&offer, &room(ROOM)).contains("\r\nm=message 12763 TCP/MSRP *\r\n"), "{format}");
+    }
+}
+
 // CONFORMANCE 4975-115
 #[test]
 fn of_two_msrp_lines_one_is_taken_and_the_other_refused() {
@@ -418,7 +429,7 @@ fn of_two_msrp_lines_one_is_taken_and_the_other_refused() {
     assert!(text.contains("m=message 0 TCP/MSRP *\r\nm=message 2856 TCP/TLS/MSRP *\r\na=accept-types"), "{text}");
 }
 
-// CONFORMANCE 7701-126, THREATS T24
+// CONFORMANCE 7701-126. THREATS T24
 #[test]
 fn an_offer_of_tls_is_never_answered_without() {
     let offer =

@@ -73,7 +73,7 @@ fn window(window: usize) -> Settings {
 const PING: &str = "MSRP p1ng SEND\nTo-Path: msrp://alice.example.com:7654/jshA7weztas;tcp\n\
                     From-Path: msrp://chat.example.com:12763/kjhd37s2s20w2a;tcp\nMessage-ID: p1ng\n-------p1ng$";
 
-// CONFORMANCE 4975-058, 4975-059, 4975-060, 4975-061, 4975-065
+// CONFORMANCE 4975-051, 4975-058, 4975-059, 4975-060, 4975-061, 4975-063, 4975-065
 #[test]
 fn with_nothing_else_waiting_a_message_goes_out_whole() {
     for (size, range) in
@@ -249,7 +249,7 @@ fn no_transaction_id_is_taken_that_the_content_ends() {
     assert_eq!(sent[0].body, content.as_bytes());
 }
 
-// CONFORMANCE 4975-042; THREATS §2 msrp-java 85bc216
+// CONFORMANCE 4975-042, 4975-050
 #[test]
 fn transaction_ids_and_message_ids_never_repeat() {
     let (mut talk, session) = Talk::bound(Settings { turn: 2048, transactions: 10_000, ..Settings::default() });

@@ -21,7 +21,6 @@ fn the_parts_of_a_uri() {
         ("msrp://a:65535;tcp", false, "a", Some(65535), None, "tcp"),
         ("msrp://user:pass@a:1/x;tcp", false, "a", Some(1), Some("x"), "tcp"),
         ("msrp://u@v@a:1/x;tcp", false, "a", Some(1), Some("x"), "tcp"),
-        // THREATS §2, Kamailio 1cda0298
         ("msrp://[::1]:2855/x;tcp", false, "::1", Some(2855), Some("x"), "tcp"),
         ("msrps://[2001:DB8::7]/x;tcp", true, "2001:DB8::7", None, Some("x"), "tcp"),
         (
@@ -86,7 +85,7 @@ fn what_is_no_uri() {
     }
 }
 
-// CONFORMANCE 4975-035 to 4975-039
+// CONFORMANCE 4975-035, 4975-036, 4975-037, 4975-038, 4975-039
 #[test]
 fn uris_are_compared_by_the_rules_of_section_6_1() {
     for (a, b, same) in [
@@ -137,7 +136,7 @@ fn a_uri_of_ones_own_cannot_break_a_line() {
     assert_eq!(Uri::new(true, "h", 1, "x").as_str(), "msrps://h:1/x;tcp");
 }
 
-// THREATS §2, Kamailio addb6a88
+// THREATS addb6a88
 #[test]
 fn paths_of_one_to_many_uris() {
     let uri = |n: usize| format!("msrp://h{n}:1/x;tcp");
