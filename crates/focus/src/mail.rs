@@ -39,14 +39,20 @@ pub(crate) enum Letter {
     Close { room: RoomId },
     /// Somebody has been admitted and wants a seat.
     Join(Box<Join>),
-    /// What somebody's user agent accepts has changed.
-    Update { room: RoomId, seat: SeatId, capabilities: Capabilities },
+    /// A session description has come in somebody's dialog. Answered by `Agreed`.
+    Reoffer { room: RoomId, seat: SeatId, media: Peer, capabilities: Capabilities },
+    /// What the registry of the domain has answered to a room.
+    Registered { room: RoomId, ask: room::AskId, granted: bool },
     /// A dialog is over.
     Leave { room: RoomId, seat: SeatId },
 
     // The home to signalling.
     /// The seat is taken; this is the session-id for the answer's path.
     Joined { seat: SeatId, session: Box<str> },
+    /// The session-id for the answer to a later offer: the one there is, or a new one.
+    Agreed { seat: SeatId, session: Box<str> },
+    /// A room asks the registry of the domain, or tells it something.
+    Register { room: RoomId, home: WorkerId, registration: room::Registration },
     /// It is not.
     Declined { seat: SeatId, refusal: Refusal },
     /// A seat has ended on this side: its dialog shall end too.
@@ -56,7 +62,7 @@ pub(crate) enum Letter {
     /// A connection has named a session that waits at its home.
     Claim { worker: WorkerId, connection: ConnectionId, session: Box<str>, path: Box<str>, secure: bool },
     /// The connection of a seat's session is gone.
-    Lost { room: RoomId, seat: SeatId, cause: Cause },
+    Lost { room: RoomId, seat: SeatId, session: Box<str>, cause: Cause },
     /// A participant says something.
     Post(Box<Post>),
     /// More of it.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rand_core::Rng;
-use room::SeatId;
+use room::{NicknameRegistry, SeatId};
 use sip::auth::{Algorithm, Authenticator};
 use sip::{DialogId, Event, Method, Request, Source, TransactionId};
 
@@ -147,6 +147,8 @@ pub struct Signalling {
     /// Dialogs that get their BYE, their seats gone.
     ending: BTreeSet<DialogId>,
     questions: Questions,
+    /// The nicknames of all rooms in which they are unique in the domain.
+    nicknames: NicknameRegistry,
     /// Counts seats; begins anywhere, as it stands in session descriptions.
     next_seat: u64,
     phase: Phase,
@@ -184,6 +186,7 @@ impl Signalling {
             dialogs: BTreeMap::new(),
             ending: BTreeSet::new(),
             questions: Questions::default(),
+            nicknames: NicknameRegistry::default(),
             next_seat,
             phase: Phase::Open,
             outputs: VecDeque::new(),
@@ -305,6 +308,12 @@ impl Signalling {
     fn read_mail(&mut self, now: Instant, mail: Mail) {
         match mail.0 {
             Letter::Joined { seat, session } => self.joined(now, seat, &session),
+            Letter::Agreed { seat, session } => self.agreed(now, seat, &session),
+            Letter::Register { room, home, registration } => {
+                if let Some((ask, granted)) = self.nicknames.handle_input(now, &registration) {
+                    self.post(home, Letter::Registered { room, ask, granted });
+                }
+            }
             Letter::Declined { seat, refusal } => self.declined(now, seat, refusal),
             Letter::Dismiss { seat, cause } => self.hang_up(now, seat, Ending::Switch(cause)),
             // All other letters are to workers.

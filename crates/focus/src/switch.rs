@@ -289,8 +289,7 @@ impl Worker {
         let Some(session) = self.session(handle) else { return };
         let (home, room, seat) = (session.home, session.room, session.seat);
         if home == self.id {
-            let code = self.name(now, room, seat, &wanted);
-            self.answer_session(handle, &reply, code);
+            self.name(now, (room, seat), home, reply, &wanted);
         } else {
             let letter = Letter::Nickname { room, seat, worker: self.id, reply, wanted };
             self.post(Place::Worker(home), letter);

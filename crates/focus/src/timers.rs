@@ -13,6 +13,8 @@ use crate::ids::{ConnectionId, Handle, RoomId, SessionId, WorkerId};
 pub(crate) enum Timer {
     /// A seat whose MSRP session nobody has bound: 30 s after the answer (decision D46).
     Bind(RoomId, SeatId),
+    /// A seat whose media are gone: the policy's `grace`, 30 s (decision D52).
+    Grace(RoomId, SeatId),
     /// A connection that has not yet named a session: 30 s after it was opened (RFC 4976 §6.1 gives the figure).
     Silence(ConnectionId),
     /// The chunk reception timer of RFC 7701 §6.1, one for a session: the policy's `chunk_timer`, 540 s.

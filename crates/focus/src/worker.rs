@@ -277,6 +277,7 @@ impl Worker {
         while let Some(timer) = self.timers.due(now) {
             match timer {
                 Timer::Bind(room, seat) => self.bind_expired(now, room, seat),
+                Timer::Grace(room, seat) => self.grace_expired(now, room, seat),
                 Timer::Silence(connection) => self.silence_expired(now, connection),
                 Timer::Chunk(session) => self.chunk_timer_expired(now, session),
                 Timer::Hold(connection, by, slow, origin) => self.patience_ended(connection, by, slow, origin),
@@ -423,10 +424,11 @@ impl Worker {
             self.remove_session(handle);
             let Some(session) = self.sessions.get(handle) else { continue };
             let (home, room, seat) = (session.home, session.room, session.seat);
+            let session = session.id.clone();
             if home == self.id {
-                self.lost(now, room, seat, cause);
+                self.lost(now, (room, seat), &session, cause);
             } else {
-                self.post(Place::Worker(home), Letter::Lost { room, seat, cause });
+                self.post(Place::Worker(home), Letter::Lost { room, seat, session, cause });
             }
         }
     }
@@ -453,12 +455,13 @@ impl Worker {
             }
             Letter::Close { room } => self.close_room(now, room),
             Letter::Join(join) => self.join(now, *join),
-            Letter::Update { room, seat, capabilities } => self.update(now, room, seat, capabilities),
+            Letter::Reoffer { room, seat, media, capabilities } => self.reoffer(now, room, seat, media, capabilities),
+            Letter::Registered { room, ask, granted } => self.registered(now, room, ask, granted),
             Letter::Leave { room, seat } => self.leave(now, room, seat),
             Letter::Claim { worker, connection, session, path, secure } => {
                 self.claim_by_mail(now, (worker, connection), session, &path, secure);
             }
-            Letter::Lost { room, seat, cause } => self.lost(now, room, seat, cause),
+            Letter::Lost { room, seat, session, cause } => self.lost(now, (room, seat), &session, cause),
             Letter::Post(post) => self.say_by_mail(now, &post),
             Letter::Pass { room, stream, origin, octets, end } => {
                 self.pass_by_mail(now, room, (stream, origin), &octets, end);
@@ -466,7 +469,7 @@ impl Worker {
             Letter::Settle { tickets } => self.settle(tickets),
             Letter::Settled { origin, octets } => self.discharge(origin.handle, octets),
             Letter::Nickname { room, seat, worker, reply, wanted } => {
-                self.name_by_mail(now, worker, (room, seat), reply, &wanted);
+                self.name(now, (room, seat), worker, reply, &wanted);
             }
             Letter::Claimed { connection, facts, epoch } => self.claimed(now, connection, *facts, epoch),
             Letter::Unclaimed { connection, session, code } => self.unclaimed(now, connection, session, code),
@@ -495,16 +498,20 @@ impl Worker {
             Letter::Release { origin, by, connection } => self.release(origin, by, connection),
             Letter::Weary { connection } => self.weary(connection),
             // Letters to signalling.
-            Letter::Joined { .. } | Letter::Declined { .. } | Letter::Dismiss { .. } => {}
+            Letter::Joined { .. }
+            | Letter::Agreed { .. }
+            | Letter::Register { .. }
+            | Letter::Declined { .. }
+            | Letter::Dismiss { .. } => {}
         }
     }
 
     /// The claimant's session: made here, or given back when the connection has gone meanwhile.
     fn claimed(&mut self, now: Instant, id: ConnectionId, facts: Facts, epoch: Epoch) {
-        let (home, room, seat) = (facts.home, facts.room, facts.seat);
+        let (home, room, seat, session) = (facts.home, facts.room, facts.seat, facts.session.clone());
         if self.seat_session(id, facts, epoch).is_none() {
             let cause = Cause::ConnectionLost;
-            return self.post(Place::Worker(home), Letter::Lost { room, seat, cause });
+            return self.post(Place::Worker(home), Letter::Lost { room, seat, session, cause });
         }
         self.claim_answered(now, id, ClaimState::None);
     }

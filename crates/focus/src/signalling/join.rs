@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use msrp::sdp::Origin;
-use msrp::uri::Uri;
 use room::{Guest, Refusal, SeatId};
 use sip::{Answer, DialogId, Request, Source, TransactionId, Transport};
 
@@ -31,8 +30,14 @@ pub(super) struct Seat {
 enum Stage {
     /// The home has been asked for it.
     Joining { transaction: TransactionId, subject: Option<Arc<str>> },
-    /// It has a dialog, and its session this URI.
-    Seated { dialog: DialogId, own_path: Uri },
+    /// It has a dialog, in which perhaps a later offer waits for its home.
+    Seated { dialog: DialogId, reoffer: Option<Box<Reoffer>> },
+}
+
+/// A later offer in the dialog of a seat.
+struct Reoffer {
+    transaction: TransactionId,
+    agreed: Agreed,
 }
 
 /// Why the focus ends a dialog.
@@ -132,28 +137,32 @@ impl Signalling {
 
     /// The home has given a seat: the INVITE is answered, and seat and dialog belong together.
     pub(super) fn joined(&mut self, now: Instant, id: SeatId, session: &str) {
-        let Some(seat) = self.seats.get_mut(&id) else { return };
+        let Some(seat) = self.seats.get(&id) else { return };
         let Stage::Joining { transaction, subject } = &seat.stage else { return };
         let (transaction, subject) = (*transaction, subject.clone());
-        let own_path = crate::switch::own_path(&self.settings.media, seat.agreed.peer().secure, session);
-        let Ok(own_path) = Uri::parse(&own_path) else { return };
-        let body = seat.agreed.answer(own_path.clone(), &seat.origin, &seat.policy, self.settings.max_message);
-        let answer = Answer::new(200).contact(seat.contact.clone()).body("application/sdp", body);
+        let answer = self.answer(seat, &seat.agreed, session);
         let answer = match subject {
             Some(subject) => answer.header("Subject", &*subject),
             None => answer,
         };
         self.joining.remove(&transaction);
-        match self.endpoint.accept(now, transaction, answer) {
-            Ok(dialog) => {
-                seat.stage = Stage::Seated { dialog, own_path };
+        match (self.endpoint.accept(now, transaction, answer), self.seats.get_mut(&id)) {
+            (Ok(dialog), Some(seat)) => {
+                seat.stage = Stage::Seated { dialog, reoffer: None };
                 self.dialogs.insert(dialog, id);
             }
-            Err(_) => {
+            _ => {
                 self.refuse_for_now(now, transaction);
                 self.vacate(id);
             }
         }
+    }
+
+    /// The 200 to an offer.
+    fn answer(&self, seat: &Seat, agreed: &Agreed, session: &str) -> Answer {
+        let own_path = crate::switch::own_path(&self.settings.media, agreed.peer().secure, session);
+        let body = agreed.answer(&own_path, &seat.origin, &seat.policy, self.settings.max_message);
+        Answer::new(200).contact(seat.contact.clone()).body("application/sdp", body)
     }
 
     /// The home has no seat to give.
@@ -188,7 +197,7 @@ impl Signalling {
         self.vacate(id);
     }
 
-    /// The caller has taken back its INVITE.
+    /// The caller has taken back its INVITE. One that was to change a session leaves it as the home has it by now.
     pub(super) fn cancelled(&mut self, transaction: TransactionId) {
         self.questions.forget(transaction);
         if let Some(id) = self.joining.get(&transaction) {
@@ -204,34 +213,38 @@ impl Signalling {
         }
     }
 
-    /// A session description in a dialog: the capabilities of the user agent may be others (RFC 7701 §8). What cannot be
-    /// agreed on leaves the session as it was (RFC 3261 §14.2).
+    /// A session description in a dialog: the capabilities of the user agent may be others (RFC 7701 §8), or its media come
+    /// from elsewhere. What cannot be agreed on leaves the session as it was (RFC 3261 §14.2).
     pub(super) fn reinvited(&mut self, now: Instant, transaction: TransactionId, request: &Request, dialog: DialogId) {
-        match self.renegotiate(request, dialog) {
-            Ok(answer) => {
-                if self.endpoint.accept(now, transaction, answer).is_err() {
-                    self.respond(now, transaction, Answer::new(500));
-                }
-            }
-            Err(unfit) => self.refuse(now, transaction, unfit),
+        if let Err(unfit) = self.reoffer(transaction, request, dialog) {
+            self.refuse(now, transaction, unfit);
         }
     }
 
-    fn renegotiate(&mut self, request: &Request, dialog: DialogId) -> Result<Answer, Unfit> {
+    fn reoffer(&mut self, transaction: TransactionId, request: &Request, dialog: DialogId) -> Result<(), Unfit> {
         let id = *self.dialogs.get(&dialog).ok_or(NO_DIALOG)?;
         let seat = self.seats.get_mut(&id).ok_or(NO_DIALOG)?;
-        let Stage::Seated { own_path, .. } = &seat.stage else { return Err(NO_DIALOG) };
+        let Stage::Seated { reoffer, .. } = &mut seat.stage else { return Err(NO_DIALOG) };
         let agreed = Agreed::on(&request.body, &self.settings, &seat.policy)?;
-        if seat.agreed.peer().path != agreed.peer().path {
-            return Err(Unfit { code: 488, reason: "The Session Cannot Move" });
+        let (media, capabilities) = (agreed.peer(), agreed.capabilities());
+        *reoffer = Some(Box::new(Reoffer { transaction, agreed }));
+        let (home, room) = (seat.home, seat.room);
+        self.post(home, Letter::Reoffer { room, seat: id, media, capabilities });
+        Ok(())
+    }
+
+    /// The home has said which session the answer to a later offer names.
+    pub(super) fn agreed(&mut self, now: Instant, id: SeatId, session: &str) {
+        let Some(seat) = self.seats.get_mut(&id) else { return };
+        let Stage::Seated { reoffer, .. } = &mut seat.stage else { return };
+        let Some(Reoffer { transaction, agreed }) = reoffer.take().map(|reoffer| *reoffer) else { return };
+        seat.origin.version += 1;
+        seat.agreed = agreed;
+        let Some(seat) = self.seats.get(&id) else { return };
+        let answer = self.answer(seat, &seat.agreed, session);
+        if self.endpoint.accept(now, transaction, answer).is_err() {
+            self.respond(now, transaction, Answer::new(500));
         }
-        let origin = Origin { version: seat.origin.version + 1, ..seat.origin.clone() };
-        let body = agreed.answer(own_path.clone(), &origin, &seat.policy, self.settings.max_message);
-        let answer = Answer::new(200).contact(seat.contact.clone()).body("application/sdp", body);
-        (seat.origin, seat.agreed) = (origin, agreed);
-        let (home, room, capabilities) = (seat.home, seat.room, seat.agreed.capabilities());
-        self.post(home, Letter::Update { room, seat: id, capabilities });
-        Ok(answer)
     }
 
     /// Gives a seat up on both sides.

@@ -1,7 +1,7 @@
 //! What a focus agrees on in session descriptions (RFC 7701 §5.2, §8; RFC 4975 §8).
 
 use msrp::sdp::{LocalMedia, MessageMedia, Offer, Origin, SdpError, Setup};
-use msrp::uri::{Path, Uri};
+use msrp::uri::Path;
 use room::{Capabilities, MediaTypes};
 
 use crate::mail::Peer;
@@ -71,8 +71,9 @@ impl Agreed {
     }
 
     /// The answer: the line that was taken with this URI as its path, the others with port 0.
-    pub(super) fn answer(&self, own_path: Uri, origin: &Origin, policy: &RoomPolicy, max_message: u64) -> String {
-        let mut local = LocalMedia::new(Path::from(own_path));
+    pub(super) fn answer(&self, own_path: &str, origin: &Origin, policy: &RoomPolicy, max_message: u64) -> String {
+        let Ok(path) = Path::parse(own_path) else { return self.offer.answer(origin, None) };
+        let mut local = LocalMedia::new(path);
         local.setup = Setup::Passive;
         local.accept_wrapped_types = policy.room.wrapped_types.iter().map(str::to_owned).collect();
         local.chatroom = Some(chatroom_tokens(policy));
