@@ -272,6 +272,7 @@ impl Signalling {
             // Nothing hangs on the ACK yet, and the focus asks nothing of its own but BYE.
             Event::Acknowledged { .. }
             | Event::Provisional { .. }
+            | Event::MayRetry { .. }
             | Event::Accepted { .. }
             | Event::Answered { .. }
             | Event::Failed { .. } => {}

@@ -61,7 +61,12 @@ impl Server {
         }
         let (ok, _) = self.drain();
         let tag = String::from_utf8_lossy(&ok);
-        let tag = tag.split("lobby@chat.example.com>;tag=").nth(1).and_then(|rest| rest.get(..20)).unwrap_or_default().to_owned();
+        let tag = tag
+            .split("lobby@chat.example.com>;tag=")
+            .nth(1)
+            .and_then(|rest| rest.get(..20))
+            .unwrap_or_default()
+            .to_owned();
         self.take(request("ACK", call, 1, Some(&tag)));
         tag
     }

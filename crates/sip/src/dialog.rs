@@ -6,7 +6,7 @@ use std::ops::Bound;
 
 use crate::auth::Credentials;
 use crate::endpoint::{ClientId, TransactionId};
-use crate::message::{Method, Request, Response};
+use crate::message::{Headers, Method, Request, Response};
 use crate::slots::{Id, Slots};
 use crate::token::Token;
 use crate::transport::{ConnectionId, Source, Transport};
@@ -32,6 +32,10 @@ pub struct Dialog {
     pub(crate) peer: Peer,
     pub(crate) credentials: Option<Box<Credentials>>,
     pub(crate) stage: Stage,
+    /// Whether we made the Call-ID.
+    pub(crate) is_caller: bool,
+    /// Usages beside the session (RFC 5057).
+    pub(crate) holds: u16,
     /// The INVITE usage.
     pub(crate) invite: Invite,
     /// Requests of ours in it that have no final answer.
@@ -43,12 +47,14 @@ pub struct Dialog {
 /// How far a dialog is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stage {
-    /// By a provisional response; not known to the user.
+    /// By a provisional response; known to the user only where a request came in it.
     Early,
-    /// By a 2xx.
+    /// By a 2xx to an INVITE.
     Confirmed,
     /// The user hung up; the BYE is under way or waits for the ACK.
     Ending,
+    /// Without a session, for other usages alone.
+    Held,
 }
 
 /// Where the peer was seen, for requests to it.
@@ -126,6 +132,8 @@ impl Dialog {
             peer: Peer::of_request(request, source),
             credentials: None,
             stage: Stage::Early,
+            is_caller: false,
+            holds: 0,
             invite: Invite::default(),
             clients: Vec::new(),
             servers: Vec::new(),
@@ -136,31 +144,67 @@ impl Dialog {
     pub(crate) fn calling(request: &Request, response: &Response, local_tag: Token, peer: Peer) -> Self {
         let header = |name| request.header(name).unwrap_or_default();
         let contact = request.headers.list("Contact").next().unwrap_or_default();
-        let mut routes: Vec<Box<str>> = response.headers.list("Record-Route").map(Box::from).collect();
-        routes.reverse();
         Self {
             call_id: header("Call-ID").into(),
             local: header("From").into(),
             remote: response.header("To").unwrap_or_default().into(),
             local_tag,
             remote_target: target_of(&response.headers).unwrap_or_else(|| request.uri.as_str().into()),
-            routes,
+            routes: routes_of(response),
             contact: contact.into(),
             local_cseq: CSeq::parse(header("CSeq")).map_or(0, |cseq| cseq.number),
             remote_cseq: None,
             peer,
             credentials: None,
             stage: Stage::Early,
+            is_caller: true,
+            holds: 0,
             invite: Invite::default(),
             clients: Vec::new(),
             servers: Vec::new(),
         }
     }
 
+    /// Whether it was made by a request that is no INVITE and was not answered yet.
+    pub(crate) fn is_new(&self) -> bool {
+        self.stage == Stage::Early && self.invite.incoming.is_none() && self.invite.outgoing.is_none()
+    }
+
+    /// Whether a request is taken as things stand.
+    pub(crate) fn takes(&self, method: &Method) -> bool {
+        match self.stage {
+            Stage::Early | Stage::Confirmed => true,
+            Stage::Ending => *method == Method::BYE || (self.holds > 0 && !is_of_session(method)),
+            Stage::Held => !is_of_session(method),
+        }
+    }
+
     /// Takes the peer's Contact as the remote target from now on (§12.2.1.2, §12.2.2).
-    pub(crate) fn refresh_target(&mut self, headers: &crate::message::Headers) {
+    pub(crate) fn refresh_target(&mut self, headers: &Headers) {
         if let Some(target) = target_of(headers) {
             self.remote_target = target;
+        }
+    }
+
+    /// A request that refreshes the target was answered by a 2xx: the peer is where it came from.
+    pub(crate) fn refresh(&mut self, request: &Request, source: &Source) {
+        self.refresh_target(&request.headers);
+        let server_name = self.peer.server_name.take();
+        self.peer = Peer { server_name, ..Peer::of_request(request, source) };
+    }
+
+    /// The 2xx that makes an early dialog a confirmed one; its route set is the one that counts (§13.2.2.4).
+    pub(crate) fn confirm(&mut self, response: &Response) {
+        self.routes = routes_of(response);
+        self.refresh_target(&response.headers);
+        self.stage = Stage::Confirmed;
+    }
+
+    /// Whether a request comes from where the peer was seen.
+    pub(crate) fn is_from_peer(&self, source: &Source) -> bool {
+        match source.connection {
+            Some(connection) => self.peer.connection == Some(connection),
+            None => self.peer.connection.is_none() && self.peer.remote == source.remote,
         }
     }
 
@@ -221,7 +265,23 @@ impl Peer {
     }
 }
 
-fn target_of(headers: &crate::message::Headers) -> Option<Box<str>> {
+/// The requests that belong to a session and to nothing else (RFC 5057 §5.3).
+pub(crate) fn is_of_session(method: &Method) -> bool {
+    [Method::INVITE, Method::BYE, Method::UPDATE, Method::INFO, Method::PRACK].contains(method)
+}
+
+/// The requests whose Contact is the peer's new remote target (RFC 3261 §12.2, RFC 3311 §5.1, RFC 6665 §4.4.1, RFC 3515).
+pub(crate) fn refreshes_target(method: &Method) -> bool {
+    [Method::INVITE, Method::UPDATE, Method::SUBSCRIBE, Method::NOTIFY, Method::REFER].contains(method)
+}
+
+fn routes_of(response: &Response) -> Vec<Box<str>> {
+    let mut routes: Vec<Box<str>> = response.headers.list("Record-Route").map(Box::from).collect();
+    routes.reverse();
+    routes
+}
+
+fn target_of(headers: &Headers) -> Option<Box<str>> {
     let text = typed::uri_text(headers.list("Contact").next()?).ok()?;
     Uri::parse(text).is_ok().then(|| text.into())
 }

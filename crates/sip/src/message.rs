@@ -125,6 +125,12 @@ impl Request {
         typed::Uri::parse(&self.uri)
     }
 
+    /// How many octets it holds, about.
+    pub(crate) fn weight(&self) -> usize {
+        let rows: usize = self.headers.rows().map(|row| row.name().len() + row.value().len() + 4).sum();
+        self.uri.len() + rows + self.body.len()
+    }
+
     /// The octets on the wire, Content-Length written from the body.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {

@@ -7,6 +7,7 @@ use crate::endpoint::ClientId;
 use crate::endpoint::DialogId;
 use crate::endpoint::TransactionId;
 use crate::transaction::client::ClientTransactionId;
+use crate::transport::ConnectionId;
 
 /// The timers, each with its name in RFC 3261 Table 4, RFC 6026 or the section that asks for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,6 +15,10 @@ pub(crate) enum Timer {
     /// RFC 3261 §17.2.1: 200 ms until the 100 to an INVITE that has no answer yet. RFC 4320 §4.1: the time that timer E
     /// takes to reach T2, until the 100 to another request.
     Trying(TransactionId),
+    /// RFC 3261 §13.3.1.1: a minute passed, the last 101–199 is sent again so that no proxy gives up.
+    Alive(TransactionId),
+    /// RFC 3261 §13.3.1: the time that the INVITE's Expires gave is over.
+    Expired(TransactionId),
     /// RFC 4320 §4.2: the peer's timer F ran out, no answer may be sent any more.
     Late(TransactionId),
     /// Timer G, §17.2.1: the refusal of an INVITE is sent again.
@@ -44,8 +49,12 @@ pub(crate) enum Timer {
     Accepted(DialogId),
     /// §13.3.1.4: 64·T1 without an ACK to the 2xx.
     NoAck(DialogId),
+    /// §14.1: after a 491 the INVITE or UPDATE may be tried again.
+    Glare(DialogId),
     /// §9.1: 64·T1 without a final answer after the CANCEL.
     Cancelled(ClientId),
+    /// A message on a stream did not come to its end in time.
+    Message(ConnectionId),
 }
 
 /// A timer that was set, to stop it.

@@ -244,3 +244,42 @@ fn what_the_user_hands_in_is_judged() {
     assert!(matches!(r.endpoint.invite(r.now, outgoing(Method::INVITE)), Err(Refused::Unfit(_))));
     r.expect_silence();
 }
+
+#[test]
+fn what_transactions_hold_is_bounded_in_octets() {
+    let mut config = config();
+    config.limits.server_octets = 20_000;
+    let mut r = Bench::with(config);
+    for number in 1..200 {
+        r.a(request("MESSAGE", number).body("application/sdp", &"x".repeat(2_000)));
+        if !r.events.is_empty() {
+            r.respond(Answer::new(200));
+            r.events.clear();
+        }
+    }
+    let answered = r
+        .sent
+        .iter()
+        .filter(|(_, message)| matches!(message, sip::Message::Response(response) if response.code == 200));
+    let answered = answered.count();
+    assert!((30..100).contains(&answered), "{answered}");
+    assert_eq!(r.last_response().code, 503);
+    r.pass_ms(32_000);
+    r.a(request("MESSAGE", 1000).body("application/sdp", "x"));
+    assert_eq!(r.events.len(), 1);
+}
+
+#[test]
+fn strays_leave_nothing() {
+    let mut r = Bench::new();
+    for number in 1..=1_000 {
+        r.a(request("ACK", number));
+        r.a(request("CANCEL", number));
+        r.a(request("BYE", number).tagged("nobody"));
+        r.a(request("INFO", number).tagged("nobody"));
+        r.a(request("FOO", number));
+        r.a(request("OPTIONS", number).row("Require", "foo"));
+        r.sent.clear();
+    }
+    assert_eq!((r.endpoint.counts(), r.endpoint.poll_timeout()), (sip::Counts::default(), None));
+}

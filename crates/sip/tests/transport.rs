@@ -166,3 +166,46 @@ fn a_stream_that_lost_its_framing_is_answered_and_closed() {
     r.octets(text.replace('\n', "\r\n").into_bytes());
     r.expect("R: 400 OPTIONS\nclose 1");
 }
+
+#[test]
+fn a_message_that_does_not_come_to_its_end_closes_its_stream() {
+    // THREATS T5
+    let mut r = Bench::tcp();
+    r.octets(b"OPTIONS sip:".to_vec());
+    r.pass_ms(20_000);
+    r.octets(b"a@example.com".to_vec());
+    r.pass_ms(9_999);
+    r.expect_silence();
+    r.pass_ms(1);
+    r.expect("close 1");
+    assert_eq!((r.endpoint.counts().connections, r.endpoint.poll_timeout()), (0, None));
+}
+
+#[test]
+fn the_time_begins_anew_with_each_message() {
+    let mut r = Bench::tcp();
+    let text: String = request("OPTIONS", 1).into();
+    let text = text.replace('\n', "\r\n").trim_end().to_owned() + "\r\nContent-Length: 0\r\n\r\nOPTIONS";
+    let (first, second) = text.split_at(100);
+    r.octets(first.as_bytes().to_vec());
+    r.pass_ms(29_000);
+    r.octets(second.as_bytes().to_vec());
+    r.pass_ms(29_000);
+    r.expect("event Request OPTIONS\nR: 100 OPTIONS");
+    r.pass_ms(1_000);
+    r.expect("close 1");
+}
+
+#[test]
+fn too_many_connections_are_closed() {
+    let mut config = support::config();
+    config.limits.connections = 2;
+    let mut r = Bench::with(config);
+    for id in 1..=3 {
+        r.open(id, Transport::Tcp);
+    }
+    r.expect("close 3");
+    let destination = Destination::address(Transport::Tcp, at("192.0.2.9:5060"));
+    let options = Outgoing { destination, ..outgoing(Method::OPTIONS) };
+    assert_eq!(r.endpoint.request(r.now, options), Err(sip::Refused::Full));
+}

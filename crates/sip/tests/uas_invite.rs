@@ -256,3 +256,34 @@ fn a_bye_of_ours_has_all_that_the_dialog_says() {
     // The first route is a name, and nobody resolves names here: where the peer was seen.
     assert_eq!(r.last_hop(), sip::Hop::Datagram { local: Some(at(support::LOCAL)), remote: at(ALICE) });
 }
+
+#[test]
+fn an_invite_that_expires_is_taken_back() {
+    let mut r = Bench::new();
+    r.a(request("INVITE", 1).row("Expires", "20"));
+    r.pass_ms(30_000);
+    r.expect(
+        "0 event Request INVITE
+         0.2 R: 100 INVITE
+         20 R: 487 INVITE
+         20 event Cancelled
+         20.5 R: 487 INVITE
+         21.5 R: 487 INVITE
+         23.5 R: 487 INVITE
+         27.5 R: 487 INVITE",
+    );
+}
+
+#[test]
+fn a_pending_invite_shows_every_minute_that_it_is_alive() {
+    let mut r = Bench::new();
+    r.a(request("INVITE", 1));
+    r.respond(Answer::new(182));
+    r.pass_ms(150_000);
+    r.expect(
+        "0 event Request INVITE
+         0 R: 182 INVITE
+         60.2 R: 182 INVITE
+         120.2 R: 182 INVITE",
+    );
+}

@@ -86,8 +86,9 @@ pub enum Output {
 /// What happened, for the user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
-    /// A request wants an answer by [`super::Endpoint::respond`] or, for an INVITE, [`super::Endpoint::accept`].
-    /// ACK, CANCEL and BYE never come this way, nor what the rules of RFC 3261 §8.2 refuse.
+    /// A request wants an answer by [`super::Endpoint::respond`] or, for what begins a usage, [`super::Endpoint::accept`].
+    /// ACK and CANCEL never come this way, nor what the rules of RFC 3261 §8.2 refuse; BYE only as
+    /// [`super::Config::judge_foreign_bye`] says.
     Request {
         /// Answer to this.
         transaction: TransactionId,
@@ -98,7 +99,7 @@ pub enum Event {
         /// The dialog it is in; an INVITE with one is a re-INVITE.
         dialog: Option<DialogId>,
     },
-    /// The peer took back its INVITE, and it got its 487; the transaction is gone.
+    /// The peer took back its INVITE by CANCEL or BYE, or let it expire, and it got its 487; the transaction is gone.
     Cancelled {
         /// Which.
         transaction: TransactionId,
@@ -110,12 +111,18 @@ pub enum Event {
         /// The ACK; its body is the answer where the 200 made the offer.
         request: Arc<Request>,
     },
-    /// A dialog is over; its id is gone.
+    /// The session of a dialog is over. The id is gone, unless the dialog is held ([`super::Endpoint::hold`]).
     Ended {
         /// Which.
         dialog: DialogId,
         /// Why.
         cause: Cause,
+    },
+    /// After a 491 to a re-INVITE or UPDATE of ours the time came that it may be tried again (RFC 3261 §14.1), if it is
+    /// still wanted. The peer's own may have changed the session meanwhile.
+    MayRetry {
+        /// The dialog.
+        dialog: DialogId,
     },
     /// A 101–199 to an INVITE of ours came.
     Provisional {
@@ -159,7 +166,8 @@ pub enum Cause {
     HungUp(Option<u16>),
     /// No ACK came for 64·T1; a BYE was sent (RFC 3261 §13.3.1.4).
     NoAck,
-    /// The peer answered a request in the dialog with 481 or 408, or not at all (RFC 3261 §12.2.1.2); a BYE was sent.
+    /// The peer answered a request of the session with 481 or 408, or not at all (RFC 3261 §12.2.1.2), or one in the
+    /// dialog with a code that ends it (RFC 5057 §5.1); a BYE was sent.
     PeerGone,
 }
 
@@ -183,7 +191,7 @@ pub struct Answer {
     pub code: u16,
     /// The reason phrase; `None`: the usual one.
     pub reason: Option<String>,
-    /// The value of Contact, `<sip:room@host>;isfocus`; needed to accept an INVITE.
+    /// The value of Contact, `<sip:room@host>;isfocus`; needed to accept.
     pub contact: Option<String>,
     /// Further rows. Allow, Supported, Accept and Server are filled in where due unless they stand here.
     pub headers: Vec<(String, String)>,

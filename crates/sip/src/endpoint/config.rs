@@ -34,6 +34,9 @@ impl TimerValues {
 pub struct Limits {
     /// Server transactions. At the bound a request that would make a new one gets a stateless 503 with Retry-After.
     pub server_transactions: usize,
+    /// Octets that all server transactions hold: requests without an answer, and answers that may have to be sent again.
+    /// At the bound the same 503.
+    pub server_octets: usize,
     /// Requests of our own under way. At the bound a new one is refused ([`crate::Refused::Full`]).
     pub client_transactions: usize,
     /// Dialogs. At the bound an INVITE that would make a new one gets 503 with Retry-After.
@@ -44,17 +47,21 @@ pub struct Limits {
     pub head: usize,
     /// Octets of a body. A request that exceeds it gets 413, and a stream is closed.
     pub body: usize,
+    /// How long a message on a stream may take from its first octet to its last, 30 s. After that the stream is closed.
+    pub message_time: Duration,
 }
 
 impl Default for Limits {
     fn default() -> Self {
         Self {
             server_transactions: 100_000,
+            server_octets: 256 * 1024 * 1024,
             client_transactions: 100_000,
             dialogs: 100_000,
             connections: 100_000,
             head: 64 * 1024,
             body: 256 * 1024,
+            message_time: Duration::from_secs(30),
         }
     }
 }
@@ -81,6 +88,10 @@ pub struct Config {
     pub capabilities: Vec<(String, String)>,
     /// The URI schemes a Request-URI may have, lower case; others get 416.
     pub schemes: Vec<String>,
+    /// Whether a BYE that comes from elsewhere than the dialog's requests so far (another connection, another address)
+    /// is for the user to judge, as an [`crate::Event::Request`]: challenged, refused, or answered by a 2xx, which ends the
+    /// dialog. Otherwise whoever knows the tags can end it.
+    pub judge_foreign_bye: bool,
 }
 
 impl Default for Config {
@@ -95,6 +106,7 @@ impl Default for Config {
             accept: vec!["application/sdp".to_owned()],
             capabilities: Vec::new(),
             schemes: vec!["sip".to_owned(), "sips".to_owned()],
+            judge_foreign_bye: false,
         }
     }
 }

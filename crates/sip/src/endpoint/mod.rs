@@ -10,6 +10,8 @@ macro_rules! clock {
 mod answers;
 mod api;
 mod config;
+mod heard;
+mod session;
 mod tables;
 pub(crate) mod uac;
 mod uas;
@@ -64,7 +66,7 @@ impl Endpoint {
             secret: Secret::new(&mut *random),
             timers: TimerQueue::default(),
             wire: Wire::new(&config),
-            servers: Servers::new(config.limits.server_transactions, &mut *random),
+            servers: Servers::new(&config.limits, &mut *random),
             clients: Clients::new(),
             attempts: Slots::new(usize::MAX),
             dialogs: Dialogs::new(config.limits.dialogs),
@@ -132,13 +134,15 @@ impl Endpoint {
         self.respond_to(now, transaction, answer)
     }
 
-    /// Accepts an INVITE or a re-INVITE with a 2xx, which is sent until its ACK comes (RFC 3261 §13.3.1.4). A new dialog
-    /// exists from here on.
+    /// Accepts with a 2xx what begins a usage, and its dialog where there is none.
+    ///
+    /// An INVITE or re-INVITE: the 2xx is sent until its ACK comes (RFC 3261 §13.3.1.4). A SUBSCRIBE or REFER: the dialog
+    /// is held as by [`Endpoint::hold`]; one that only refreshes a subscription is answered by [`Endpoint::respond`].
     ///
     /// # Errors
-    /// [`Refused::NoTransaction`], [`Refused::Unfit`] (no INVITE, no 2xx, no Contact), [`Refused::Full`].
+    /// [`Refused::NoTransaction`], [`Refused::Unfit`] (another method, no 2xx, no Contact), [`Refused::Full`].
     pub fn accept(&mut self, now: Instant, transaction: TransactionId, answer: Answer) -> Result<DialogId, Refused> {
-        self.accept_invite(now, transaction, answer)
+        self.accept_usage(now, transaction, answer)
     }
 
     /// Ends a dialog with a BYE. `reason` is the value of a Reason header field (RFC 3326). [`Event::Ended`] follows when
@@ -148,6 +152,23 @@ impl Endpoint {
     /// [`Refused::NoDialog`].
     pub fn bye(&mut self, now: Instant, dialog: DialogId, reason: Option<&str>) -> Result<(), Refused> {
         self.hang_up(now, dialog, reason)
+    }
+
+    /// Keeps a dialog beyond the end of its session, for a usage that the user carries: a subscription (RFC 5057).
+    /// Each hold asks for one [`Endpoint::release`].
+    ///
+    /// # Errors
+    /// [`Refused::NoDialog`].
+    pub fn hold(&mut self, dialog: DialogId) -> Result<(), Refused> {
+        self.hold_dialog(dialog)
+    }
+
+    /// A usage is over. A dialog that has none left goes, without a word to the peer.
+    ///
+    /// # Errors
+    /// [`Refused::NoDialog`]: it is gone or not held.
+    pub fn release(&mut self, now: Instant, dialog: DialogId) -> Result<(), Refused> {
+        self.release_dialog(now, dialog)
     }
 
     /// Sends an INVITE outside of a dialog, whatever method `outgoing` names.
@@ -203,19 +224,39 @@ impl Endpoint {
             };
         }
         connection.framer.feed(octets);
+        let mut is_same = true;
         // Each round takes something of what came, or is the last; an answer may close the connection.
         while let Some(frame) = self.wire.connection(id).and_then(|connection| connection.framer.next()) {
-            match frame {
-                Frame::Message(message) => self.receive(now, source, Ok(message)),
-                Frame::Ping => self.wire.transmit(Hop::Connection(id), b"\r\n".to_vec()),
-                Frame::Pong => {}
-                Frame::Malformed { malformed, close } => {
-                    self.receive(now, source, Err(malformed));
-                    if close {
-                        self.close_connection(now, id);
-                    }
+            is_same = false;
+            self.receive_frame(now, source, frame);
+        }
+        self.watch_message(now, id, is_same);
+    }
+
+    fn receive_frame(&mut self, now: Instant, source: Source, frame: Frame) {
+        match (frame, source.connection) {
+            (Frame::Message(message), _) => self.receive(now, source, Ok(message)),
+            (Frame::Ping, _) => self.wire.transmit(source.hop(), b"\r\n".to_vec()),
+            (Frame::Pong, _) => {}
+            (Frame::Malformed { malformed, close }, connection) => {
+                self.receive(now, source, Err(malformed));
+                if let Some(connection) = connection.filter(|_| close) {
+                    self.close_connection(now, connection);
                 }
             }
+        }
+    }
+
+    /// A message that has begun has to come in whole in time; `is_same`: it is the one that was watched before.
+    fn watch_message(&mut self, now: Instant, id: ConnectionId, is_same: bool) {
+        let due = now + self.config.limits.message_time;
+        let Some(connection) = self.wire.connection(id) else { return };
+        let begun = connection.framer.is_within_message();
+        if let Some(key) = connection.deadline.take_if(|_| !begun || !is_same) {
+            self.timers.stop(key);
+        }
+        if begun && connection.deadline.is_none() {
+            connection.deadline = Some(self.timers.set(due, Timer::Message(id)));
         }
     }
 
@@ -232,6 +273,7 @@ impl Endpoint {
     fn settle_lost(&mut self, now: Instant, connection: Option<wire::Connection>) {
         let Some(connection) = connection else { return };
         let was_open = connection.local.is_some();
+        connection.deadline.into_iter().for_each(|key| self.timers.stop(key));
         for client in connection.clients {
             self.client_lost_connection(now, client, was_open);
         }
@@ -240,18 +282,17 @@ impl Endpoint {
     fn run_timer(&mut self, now: Instant, timer: Timer) {
         match timer {
             Timer::Trying(id) => self.say_trying(now, id),
-            Timer::G(id) => {
-                let transaction = self.servers.get_mut(id);
-                let next = transaction.map(|transaction| transaction.resend(id, &mut clock!(self, now)));
-                next.into_iter().for_each(|next| self.follow_server(now, id, next));
-            }
+            Timer::G(id) | Timer::Alive(id) => self.resend_server(now, id, timer),
+            Timer::Expired(id) => self.take_back(now, id),
             Timer::H(id) | Timer::I(id) | Timer::J(id) | Timer::L(id) | Timer::Late(id) => self.end_server(now, id),
             Timer::A(id) | Timer::E(id) => self.resend_client(now, id),
             Timer::B(id) | Timer::F(id) => self.client_timed_out(now, id),
             Timer::D(id) | Timer::K(id) | Timer::M(id) => self.client_is_over(now, id),
             Timer::Accepted(id) => self.resend_accepted(now, id),
             Timer::NoAck(id) => self.give_up_ack(now, id),
+            Timer::Glare(id) => self.glare_is_over(id),
             Timer::Cancelled(id) => self.give_up_cancelled(now, id),
+            Timer::Message(id) => self.close_connection(now, id),
         }
     }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use rand_core::Rng;
 
 use super::api::TransactionId;
+use super::config::Limits;
 use crate::message::Response;
 use crate::slots::Slots;
 use crate::token::{Seeded, Token};
@@ -18,17 +19,21 @@ pub(super) struct Servers {
     slots: Slots<ServerTransaction>,
     by_key: HashMap<Arc<str>, TransactionId, Seeded>,
     by_merged: HashMap<Arc<str>, TransactionId, Seeded>,
+    /// What they hold together, in octets.
+    octets: usize,
+    limit: usize,
 }
 
 impl Servers {
-    pub(super) fn new(limit: usize, random: &mut dyn Rng) -> Self {
+    pub(super) fn new(limits: &Limits, random: &mut dyn Rng) -> Self {
         let seeded = Seeded::new(random);
         let (by_key, by_merged) = (HashMap::with_hasher(seeded.clone()), HashMap::with_hasher(seeded));
-        Self { slots: Slots::new(limit), by_key, by_merged }
+        let slots = Slots::new(limits.server_transactions);
+        Self { slots, by_key, by_merged, octets: 0, limit: limits.server_octets }
     }
 
     pub(super) fn is_full(&self) -> bool {
-        self.slots.is_full()
+        self.slots.is_full() || self.octets >= self.limit
     }
 
     pub(super) fn len(&self) -> usize {
@@ -37,7 +42,9 @@ impl Servers {
 
     pub(super) fn insert(&mut self, transaction: ServerTransaction) -> Option<TransactionId> {
         let (key, merged) = (transaction.key.clone(), transaction.merged.clone());
+        let weight = transaction.weight();
         let id = self.slots.insert(transaction)?;
+        self.octets = self.octets.saturating_add(weight);
         self.by_key.insert(key, id);
         if !merged.is_empty() {
             self.by_merged.insert(merged, id);
@@ -47,6 +54,7 @@ impl Servers {
 
     pub(super) fn remove(&mut self, id: TransactionId) -> Option<ServerTransaction> {
         let transaction = self.slots.remove(id)?;
+        self.octets = self.octets.saturating_sub(transaction.weight());
         self.by_key.remove(&transaction.key);
         if self.by_merged.get(&transaction.merged) == Some(&id) {
             self.by_merged.remove(&transaction.merged);
@@ -58,8 +66,17 @@ impl Servers {
         self.slots.get(id)
     }
 
-    pub(super) fn get_mut(&mut self, id: TransactionId) -> Option<&mut ServerTransaction> {
-        self.slots.get_mut(id)
+    /// Changes a transaction; what it holds afterwards is counted.
+    pub(super) fn change<T>(
+        &mut self,
+        id: TransactionId,
+        change: impl FnOnce(&mut ServerTransaction) -> T,
+    ) -> Option<T> {
+        let transaction = self.slots.get_mut(id)?;
+        let before = transaction.weight();
+        let outcome = change(transaction);
+        self.octets = self.octets.saturating_sub(before).saturating_add(transaction.weight());
+        Some(outcome)
     }
 
     pub(super) fn find(&self, key: &str) -> Option<TransactionId> {

@@ -1,48 +1,45 @@
 //! The client side: requests of our own, through all their attempts.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Instant;
 
 use super::Endpoint;
 use super::api::{Cause, ClientId, DialogId, Event, Failure, Outgoing, Refused, Within};
 use super::wire::Path;
-use super::within::{cseq_of, refreshes_target};
-use crate::auth::{self, Credentials};
-use crate::dialog::{Dialog, Peer, Stage};
-use crate::message::{Method, Request, Response};
+use crate::auth::Credentials;
+use crate::dialog::{Dialog, Stage, is_of_session, refreshes_target};
+use crate::message::{Method, Request};
 use crate::timer::{Timer, TimerKey};
 use crate::token::Token;
 use crate::transaction::COOKIE;
-use crate::transaction::client::{ClientTransaction, ClientTransactionId, Heard, cancel_of};
+use crate::transaction::client::{ClientTransaction, ClientTransactionId, cancel_of};
 use crate::transport::{Destination, Hop, Transport};
 use crate::typed::{self, NameAddr, Uri};
 
 /// The largest request that goes by UDP, in octets, where the path's MTU is unknown (RFC 3261 §18.1.1).
 const MAX_DATAGRAM: usize = 1300;
-/// How often one request is sent anew because of challenges.
-const MAX_CHALLENGES: u8 = 4;
-
-/// The address of a peer that vanished.
-const NOWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
 
 /// A request of our own.
 #[derive(Debug)]
 pub struct Attempt {
-    purpose: Purpose,
+    pub(super) purpose: Purpose,
     /// As it was last sent.
-    request: Arc<Request>,
-    path: Path,
+    pub(super) request: Arc<Request>,
+    pub(super) path: Path,
     /// Where it goes when the connection that it was too large for UDP for cannot be opened.
     datagram: Option<Path>,
-    local_tag: Token,
-    dialog: Option<DialogId>,
-    credentials: Option<Box<Credentials>>,
-    challenges: u8,
+    pub(super) local_tag: Token,
+    pub(super) dialog: Option<DialogId>,
+    pub(super) credentials: Option<Box<Credentials>>,
+    pub(super) challenges: u8,
     sending: Option<ClientTransactionId>,
-    cancel: Cancel,
-    /// The ACKs that went out for 2xx, by the To of the 2xx: an accepted INVITE remains until timer M.
-    acknowledged: Vec<Acknowledged>,
+    pub(super) cancel: Cancel,
+    /// The dialogs that provisional responses have made.
+    pub(super) early: Vec<DialogId>,
+    /// A 2xx to the INVITE came; for the user it is over. It remains until timer M.
+    pub(super) is_accepted: bool,
+    /// The ACKs that went out for 2xx.
+    pub(super) acknowledged: Vec<Acknowledged>,
 }
 
 /// What for.
@@ -57,18 +54,20 @@ pub(super) enum Purpose {
 }
 
 #[derive(Debug)]
-enum Cancel {
+pub(super) enum Cancel {
     No,
     /// Waits for a provisional response.
     Wanted,
     Sent(TimerKey),
 }
 
+/// An ACK to a 2xx.
 #[derive(Debug)]
-struct Acknowledged {
-    to: String,
-    hop: Hop,
-    ack: Vec<u8>,
+pub(super) struct Acknowledged {
+    /// The To of the 2xx.
+    pub(super) to: String,
+    pub(super) hop: Hop,
+    pub(super) ack: Vec<u8>,
 }
 
 impl Attempt {
@@ -91,20 +90,21 @@ impl Attempt {
             challenges: 0,
             sending: None,
             cancel: Cancel::No,
+            early: Vec::new(),
+            is_accepted: false,
             acknowledged: Vec::new(),
         }
     }
 
-    /// Whether a 2xx to the INVITE came; for the user it is over then.
-    fn is_accepted(&self) -> bool {
-        !self.acknowledged.is_empty()
+    pub(super) fn method(&self) -> &Method {
+        &self.request.method
     }
 
-    fn is_invite(&self) -> bool {
+    pub(super) fn is_invite(&self) -> bool {
         self.request.method == Method::INVITE
     }
 
-    fn is_cancelled(&self) -> bool {
+    pub(super) fn is_cancelled(&self) -> bool {
         !matches!(self.cancel, Cancel::No)
     }
 }
@@ -147,11 +147,8 @@ impl Endpoint {
             return Err(Refused::Unfit("method"));
         }
         self.check_room()?;
-        let dialog = self.dialogs.get(id).filter(|dialog| dialog.stage == Stage::Confirmed).ok_or(Refused::NoDialog)?;
         let invite = within.method == Method::INVITE;
-        if invite && dialog.invite.is_busy() {
-            return Err(Refused::Pending);
-        }
+        self.check_within(id, &within)?;
         let path = self.dialog_path(id)?;
         let dialog = self.dialogs.get_mut(id).ok_or(Refused::NoDialog)?;
         let refreshes = refreshes_target(&within.method);
@@ -178,6 +175,32 @@ impl Endpoint {
         if self.attempts.len() < self.config.limits.client_transactions { Ok(()) } else { Err(Refused::Full) }
     }
 
+    /// Whether a dialog takes that request now (§14.1, RFC 3311 §5.1).
+    fn check_within(&self, id: DialogId, within: &Within) -> Result<(), Refused> {
+        let dialog = self.dialogs.get(id).ok_or(Refused::NoDialog)?;
+        let (session, update) = (is_of_session(&within.method), within.method == Method::UPDATE);
+        let fits = match dialog.stage {
+            Stage::Early => update,
+            Stage::Confirmed => true,
+            Stage::Ending => dialog.holds > 0 && !session,
+            Stage::Held => !session,
+        };
+        if !fits {
+            return Err(Refused::NoDialog);
+        }
+        let offers = within.method == Method::INVITE || (update && within.body.is_some());
+        let updating = self.has_outgoing(dialog, &Method::UPDATE) || self.has_incoming(dialog, &Method::UPDATE);
+        if offers && (dialog.invite.is_busy() || updating) {
+            return Err(Refused::Pending);
+        }
+        Ok(())
+    }
+
+    /// Whether a request of ours with that method has no final answer.
+    pub(super) fn has_outgoing(&self, dialog: &Dialog, method: &Method) -> bool {
+        dialog.clients.iter().filter_map(|id| self.attempts.get(*id)).any(|attempt| attempt.method() == method)
+    }
+
     fn complete(&self, request: &mut Request, rows: Vec<(String, String)>, body: Option<crate::message::Body>) {
         for (name, value) in rows {
             request.headers.push(name, value);
@@ -201,7 +224,7 @@ impl Endpoint {
     }
 
     /// Sends a request of ours, in a transaction of its own each time.
-    fn send(&mut self, now: Instant, id: ClientId) {
+    pub(super) fn send(&mut self, now: Instant, id: ClientId) {
         let branch = Token::random(&mut *self.random);
         let Some(attempt) = self.attempts.get_mut(id) else { return };
         let mut octets = address(&mut attempt.request, &self.wire.sent_by(&attempt.path), &attempt.path, &branch);
@@ -240,13 +263,13 @@ impl Endpoint {
         Some(id)
     }
 
-    fn end_client(&mut self, now: Instant, id: ClientTransactionId) {
+    pub(super) fn end_client(&mut self, now: Instant, id: ClientTransactionId) {
         let Some(mut transaction) = self.clients.remove(id) else { return };
         transaction.end(&mut clock!(self, now));
         self.release_connection(id, transaction.hop);
     }
 
-    fn release_connection(&mut self, id: ClientTransactionId, hop: Hop) {
+    pub(super) fn release_connection(&mut self, id: ClientTransactionId, hop: Hop) {
         if let Hop::Connection(connection) = hop
             && let Some(connection) = self.wire.connection(connection)
         {
@@ -254,197 +277,9 @@ impl Endpoint {
         }
     }
 
-    pub(super) fn receive_response(&mut self, now: Instant, response: Response) {
-        let Some(id) = self.clients.find(&response) else { return };
-        let Some(transaction) = self.clients.get_mut(id) else { return };
-        let heard = transaction.heard(id, &response, &mut clock!(self, now));
-        let (owner, hop, over) = (transaction.owner, transaction.hop, transaction.is_over());
-        if !transaction.is_open() {
-            self.release_connection(id, hop);
-        }
-        if over {
-            self.end_client(now, id);
-        }
-        match heard {
-            Heard::Nothing => {}
-            Heard::AckAgain(ack) => self.wire.transmit(hop, ack),
-            Heard::Provisional => owner.into_iter().for_each(|owner| self.heard_provisional(now, owner, &response)),
-            Heard::Accepted => owner.into_iter().for_each(|owner| self.heard_accepted(now, owner, &response)),
-            Heard::Final { ack } => {
-                ack.into_iter().for_each(|ack| self.wire.transmit(hop, ack));
-                owner.into_iter().for_each(|owner| self.heard_final(now, owner, &response));
-            }
-        }
-    }
-
-    fn heard_provisional(&mut self, now: Instant, id: ClientId, response: &Response) {
-        let Some(attempt) = self.attempts.get(id) else { return };
-        if !attempt.is_invite() {
-            return;
-        }
-        if matches!(attempt.cancel, Cancel::Wanted) {
-            self.send_cancel(now, id);
-        }
-        if response.code > 100 {
-            self.wire.event(Event::Provisional { client: id, response: Arc::new(response.clone()) });
-        }
-    }
-
-    fn heard_final(&mut self, now: Instant, id: ClientId, response: &Response) {
-        let Some(attempt) = self.attempts.get(id) else { return };
-        if attempt.is_invite() && (200..300).contains(&response.code) {
-            return self.heard_accepted(now, id, response);
-        }
-        if matches!(response.code, 401 | 407) && self.meet_challenge(now, id, response) {
-            return;
-        }
-        let Some(attempt) = self.take_attempt(id) else { return };
-        let code = response.code;
-        match attempt.purpose {
-            Purpose::Quiet => {}
-            Purpose::Bye(dialog) => self.hung_up(now, dialog, Some(code)),
-            Purpose::User => {
-                let response = Arc::new(response.clone());
-                self.wire.event(Event::Answered { client: id, response: response.clone() });
-                if let Some(dialog) = attempt.dialog {
-                    self.judge_within(now, dialog, &attempt.request.method, &response);
-                }
-            }
-        }
-    }
-
-    /// What an answer within a dialog means for it (§12.2.1.2).
-    fn judge_within(&mut self, now: Instant, id: DialogId, method: &Method, response: &Response) {
-        let Some(dialog) = self.dialogs.get_mut(id) else { return };
-        match response.code {
-            200..300 if refreshes_target(method) => dialog.refresh_target(&response.headers),
-            408 | 481 if dialog.stage == Stage::Confirmed => self.abandon(now, id, Cause::PeerGone),
-            _ => {}
-        }
-    }
-
-    /// Answers a challenge by a new transaction (§22.2, §22.3). `false` when it cannot be met.
-    fn meet_challenge(&mut self, now: Instant, id: ClientId, response: &Response) -> bool {
-        let cnonce = Token::random(&mut *self.random);
-        let Some(attempt) = self.attempts.get_mut(id) else { return false };
-        let (asks, gives) = match response.code {
-            401 => ("WWW-Authenticate", "Authorization"),
-            _ => ("Proxy-Authenticate", "Proxy-Authorization"),
-        };
-        let Some(credentials) = attempt.credentials.as_ref().filter(|_| !attempt.is_cancelled()) else { return false };
-        let request = &attempt.request;
-        let challenges = response.headers(asks);
-        let answer = auth::answer(credentials, challenges, request.method.as_str(), &request.uri, cnonce.as_str());
-        let Some(answer) = answer else { return false };
-        let tried = request.header(gives).is_some();
-        if attempt.challenges >= MAX_CHALLENGES || (tried && !answer.stale) {
-            return false;
-        }
-        attempt.challenges += 1;
-        let number = match attempt.dialog.and_then(|dialog| self.dialogs.get_mut(dialog)) {
-            Some(dialog) => dialog.next_cseq(),
-            None => cseq_of(&attempt.request).saturating_add(1),
-        };
-        let request = Arc::make_mut(&mut attempt.request);
-        let cseq = format!("{number} {}", request.method);
-        request.headers.set("CSeq", cseq);
-        request.headers.remove(gives);
-        request.headers.push(gives, answer.value);
-        match attempt.path.hop {
-            Hop::Connection(connection) if !self.wire.is_open(connection) => return false,
-            _ => self.send(now, id),
-        }
-        true
-    }
-
-    /// A 2xx to an INVITE: each peer that accepts gets its ACK each time; all but the first are hung up (§13.2.2.4).
-    fn heard_accepted(&mut self, now: Instant, id: ClientId, response: &Response) {
-        let Some(attempt) = self.attempts.get(id) else { return };
-        let to = response.header("To").unwrap_or_default();
-        let within = attempt.dialog.is_some();
-        if let Some(known) = attempt.acknowledged.iter().find(|known| within || known.to == to) {
-            let (hop, ack) = (known.hop, known.ack.clone());
-            return self.wire.transmit(hop, ack);
-        }
-        let (first, taken_back) = (!attempt.is_accepted(), attempt.is_cancelled() && !within);
-        let Some(dialog) = self.dialog_of(id, response) else {
-            return self.fail_attempt(now, id, Failure::Transport);
-        };
-        self.acknowledge(id, dialog, to);
-        if first {
-            self.settle_accepted(id, dialog);
-        }
-        match (first, taken_back) {
-            (true, false) => {
-                self.wire.event(Event::Accepted { client: id, dialog, response: Arc::new(response.clone()) });
-            }
-            (true, true) => {
-                self.abandon_quietly(now, dialog);
-                self.wire.event(Event::Failed { client: id, failure: Failure::Cancelled });
-            }
-            (false, _) => self.abandon_quietly(now, dialog),
-        }
-    }
-
-    /// The dialog that a 2xx belongs to: the one its INVITE was sent in, or a new one.
-    fn dialog_of(&mut self, id: ClientId, response: &Response) -> Option<DialogId> {
-        let attempt = self.attempts.get(id)?;
-        if let Some(dialog) = attempt.dialog {
-            self.dialogs.get_mut(dialog)?.refresh_target(&response.headers);
-            return Some(dialog);
-        }
-        let peer = self.peer_of(attempt);
-        let mut dialog = Dialog::calling(&attempt.request, response, attempt.local_tag, peer);
-        dialog.stage = Stage::Confirmed;
-        dialog.credentials = attempt.credentials.clone();
-        self.dialogs.insert(dialog)
-    }
-
-    fn peer_of(&self, attempt: &Attempt) -> Peer {
-        let (connection, remote) = match attempt.path.hop {
-            Hop::Connection(id) => (Some(id), self.wire.remote(id)),
-            Hop::Datagram { remote, .. } => (None, Some(remote)),
-        };
-        let uri = Uri::parse(&attempt.request.uri).ok();
-        let target = uri.as_ref().and_then(Uri::ip);
-        Peer {
-            transport: attempt.path.transport,
-            local: attempt.path.local,
-            remote: remote.unwrap_or(NOWHERE),
-            connection,
-            server_name: connection.and_then(|id| self.wire.server_name(id)).map(Box::from),
-            is_translated: target != remote.map(|remote| remote.ip()),
-        }
-    }
-
-    fn acknowledge(&mut self, id: ClientId, dialog: DialogId, to: &str) {
-        let Ok(path) = self.dialog_path(dialog) else { return };
-        let branch = Token::random(&mut *self.random);
-        let (Some(attempt), Some(dialog)) = (self.attempts.get_mut(id), self.dialogs.get(dialog)) else { return };
-        let mut ack = dialog.request(Method::ACK, cseq_of(&attempt.request));
-        for name in ["Authorization", "Proxy-Authorization"] {
-            ack.headers.copy_from(&attempt.request.headers, name);
-        }
-        let ack = address(&mut Arc::new(ack), &self.wire.sent_by(&path), &path, &branch);
-        attempt.acknowledged.push(Acknowledged { to: to.to_owned(), hop: path.hop, ack: ack.clone() });
-        self.wire.transmit(path.hop, ack);
-    }
-
-    /// The first 2xx came: the INVITE is settled, for the user and for its dialog.
-    fn settle_accepted(&mut self, id: ClientId, dialog: DialogId) {
-        let Some(attempt) = self.attempts.get_mut(id) else { return };
-        if let Cancel::Sent(timer) = std::mem::replace(&mut attempt.cancel, Cancel::No) {
-            self.timers.stop(timer);
-        }
-        if let Some(dialog) = self.dialogs.get_mut(dialog) {
-            dialog.clients.retain(|pending| *pending != id);
-            dialog.invite.outgoing = None;
-        }
-    }
-
     /// Takes back an INVITE of ours (§9.1).
     pub(super) fn cancel_invite(&mut self, now: Instant, id: ClientId) -> Result<(), Refused> {
-        let attempt = self.attempts.get_mut(id).filter(|attempt| attempt.is_invite() && !attempt.is_accepted());
+        let attempt = self.attempts.get_mut(id).filter(|attempt| attempt.is_invite() && !attempt.is_accepted);
         let attempt = attempt.ok_or(Refused::NoRequest)?;
         if attempt.purpose != Purpose::User || attempt.is_cancelled() {
             return Err(Refused::NoRequest);
@@ -457,7 +292,7 @@ impl Endpoint {
         Ok(())
     }
 
-    fn send_cancel(&mut self, now: Instant, id: ClientId) {
+    pub(super) fn send_cancel(&mut self, now: Instant, id: ClientId) {
         let Some(attempt) = self.attempts.get_mut(id) else { return };
         let Some(invite) = attempt.sending.and_then(|sending| self.clients.get(sending)) else { return };
         let request = Arc::new(cancel_of(&invite.request));
@@ -496,7 +331,7 @@ impl Endpoint {
     pub(super) fn client_is_over(&mut self, now: Instant, id: ClientTransactionId) {
         let owner = self.clients.get(id).and_then(|transaction| transaction.owner);
         self.end_client(now, id);
-        owner.into_iter().for_each(|owner| drop(self.attempts.remove(owner)));
+        owner.into_iter().for_each(|owner| drop(self.take_attempt(now, owner)));
     }
 
     /// The connection that a request went out on is gone (§17.1.4).
@@ -516,29 +351,23 @@ impl Endpoint {
 
     /// A request of ours ends without an answer.
     pub(super) fn fail_attempt(&mut self, now: Instant, id: ClientId, failure: Failure) {
-        let Some(attempt) = self.take_attempt(id) else { return };
+        let Some(attempt) = self.take_attempt(now, id) else { return };
         match attempt.purpose {
             Purpose::Quiet => {}
             Purpose::Bye(dialog) => self.hung_up(now, dialog, None),
             Purpose::User => {
                 self.wire.event(Event::Failed { client: id, failure });
-                let confirmed = |dialog: &Dialog| dialog.stage == Stage::Confirmed;
-                let dialog = attempt.dialog.filter(|dialog| self.dialogs.get(*dialog).is_some_and(confirmed));
-                if let (Some(dialog), Failure::Timeout) = (dialog, failure) {
+                let is_confirmed = |dialog: &Dialog| dialog.stage == Stage::Confirmed;
+                let dialog = attempt.dialog.filter(|dialog| self.dialogs.get(*dialog).is_some_and(is_confirmed));
+                if let (Some(dialog), Failure::Timeout, true) = (dialog, failure, is_of_session(attempt.method())) {
                     self.abandon(now, dialog, Cause::PeerGone);
                 }
             }
         }
     }
 
-    fn hung_up(&mut self, now: Instant, dialog: DialogId, code: Option<u16>) {
-        if self.end_dialog(now, dialog).is_some() {
-            self.wire.event(Event::Ended { dialog, cause: Cause::HungUp(code) });
-        }
-    }
-
     /// Takes a request away that has its end. Its transaction may remain, for repetitions.
-    fn take_attempt(&mut self, id: ClientId) -> Option<Attempt> {
+    pub(super) fn take_attempt(&mut self, now: Instant, id: ClientId) -> Option<Attempt> {
         let attempt = self.attempts.remove(id)?;
         if let Cancel::Sent(timer) = attempt.cancel {
             self.timers.stop(timer);
@@ -552,12 +381,15 @@ impl Endpoint {
                 dialog.invite.outgoing = None;
             }
         }
+        for early in &attempt.early {
+            self.end_session(now, *early);
+        }
         Some(attempt)
     }
 }
 
 /// Writes the Via (RFC 3261 §18.1.1, RFC 3581 §3) and gives the octets.
-fn address(request: &mut Arc<Request>, sent_by: &str, path: &Path, branch: &Token) -> Vec<u8> {
+pub(super) fn address(request: &mut Arc<Request>, sent_by: &str, path: &Path, branch: &Token) -> Vec<u8> {
     let rport = if path.transport == Transport::Udp { ";rport" } else { "" };
     let via = format!("SIP/2.0/{} {sent_by};branch={COOKIE}{}{rport}", path.transport.via_token(), branch.as_str());
     let request = Arc::make_mut(request);

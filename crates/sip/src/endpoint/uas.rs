@@ -1,10 +1,13 @@
 //! The server side: requests of peers, in the order of RFC 3261 §8.2, and their answers.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::Endpoint;
 use super::api::{Answer, DialogId, Event, Refused, TransactionId};
+use super::session::Accepted;
+use super::within::{Answered, cseq_of};
+use crate::dialog::Stage;
 use crate::message::{Method, Request, Response};
 use crate::parse::Malformed;
 use crate::timer::Timer;
@@ -12,7 +15,7 @@ use crate::token::Token;
 use crate::transaction::key::{self, Reply};
 use crate::transaction::server::{Next, ServerTransaction};
 use crate::transport::Source;
-use crate::typed::{self, CSeq, Disposition, MediaType, Uri};
+use crate::typed::{self, Disposition, MediaType, Uri};
 
 impl Endpoint {
     /// Octets that are no sound message. A request gets to know it; an ACK and a response never do (§17.1.1.3).
@@ -93,13 +96,10 @@ impl Endpoint {
 
     /// An ACK is for the refusal that it matches, else for a dialog; else it is nothing (§17.2.1, §13.3.1.4).
     fn receive_ack(&mut self, now: Instant, known: Option<TransactionId>, request: Request) {
-        match known.and_then(|id| self.servers.get_mut(id).map(|transaction| (id, transaction))) {
-            Some((id, transaction)) if !transaction.is_accepted() => {
-                let next = transaction.acknowledged(id, &mut clock!(self, now));
-                self.follow_server(now, id, next);
-            }
-            _ => self.receive_dialog_ack(now, request),
-        }
+        let refused = known.filter(|id| self.servers.get(*id).is_some_and(|transaction| !transaction.is_accepted()));
+        let Some(id) = refused else { return self.receive_dialog_ack(now, request) };
+        let next = self.servers.change(id, |transaction| transaction.acknowledged(id, &mut clock!(self, now)));
+        self.follow_server(now, id, next.unwrap_or(Next::Stay));
     }
 
     /// §9.2. The CANCEL gets an answer of its own, with the To tag of what it cancels.
@@ -113,10 +113,15 @@ impl Endpoint {
         let arrival = Arrival { key: key.into(), reply, request: Arc::new(request) };
         let Some(id) = self.open_server(now, arrival, Some(to_tag), None) else { return };
         self.finish(now, id, Answer::new(200));
-        let pending = self.servers.get(target).and_then(ServerTransaction::open);
+        self.take_back(now, target);
+    }
+
+    /// An INVITE without a final answer is cancelled or expired.
+    pub(super) fn take_back(&mut self, now: Instant, id: TransactionId) {
+        let pending = self.servers.get(id).and_then(ServerTransaction::open);
         if pending.is_some_and(|request| request.method == Method::INVITE) {
-            self.finish(now, target, Answer::new(487));
-            self.wire.event(Event::Cancelled { transaction: target });
+            self.finish(now, id, Answer::new(487));
+            self.wire.event(Event::Cancelled { transaction: id });
         }
     }
 
@@ -154,13 +159,13 @@ impl Endpoint {
         let merged = if outside { key::of_merged(&request).into() } else { Arc::from("") };
         let to_tag = to_tag.unwrap_or_else(|| Token::random(&mut *self.random));
         let due = now + ServerTransaction::trying_after(&request, &clock!(self, now));
+        let expires = expires_of(&request).map(|after| now + after);
         let mut transaction = ServerTransaction::new(key, merged, reply, to_tag, request);
         transaction.dialog = dialog;
         let id = self.servers.insert(transaction)?;
         let timer = self.timers.set(due, Timer::Trying(id));
-        if let Some(transaction) = self.servers.get_mut(id) {
-            transaction.start(timer);
-        }
+        let expires = expires.map(|at| self.timers.set(at, Timer::Expired(id)));
+        self.servers.change(id, |transaction| transaction.start(timer, expires));
         Some(id)
     }
 
@@ -181,36 +186,40 @@ impl Endpoint {
 
     /// A 101–199 to an INVITE makes an early dialog (§12.1.1).
     fn provisional(&mut self, id: TransactionId, request: &Request, answer: Answer) {
-        let Some(transaction) = self.servers.get_mut(id) else { return };
         let contact = answer.contact.clone();
+        let Some(transaction) = self.servers.get(id) else { return };
+        let (reply, dialog) = (transaction.reply, transaction.dialog);
         let response = self.presets.respond(request, &transaction.to_tag, answer).encode();
-        transaction.provisional(response.clone());
-        self.wire.reply(&transaction.reply, response);
-        if let (None, Some(contact)) = (transaction.dialog, contact) {
-            self.open_early_dialog(id, request, contact);
+        self.servers.change(id, |transaction| transaction.provisional(response.clone()));
+        self.wire.reply(&reply, response);
+        if let (None, Some(contact)) = (dialog, contact) {
+            self.open_dialog(id, request, &contact);
         }
     }
 
     /// Any final answer but the 2xx to an INVITE.
     pub(super) fn finish(&mut self, now: Instant, id: TransactionId, answer: Answer) {
-        let Some(transaction) = self.servers.get_mut(id) else { return };
+        let Some(transaction) = self.servers.get(id) else { return };
         let Some(request) = transaction.open().cloned() else { return };
-        let code = answer.code;
-        let dialog = transaction.dialog;
+        let (reply, dialog, code) = (transaction.reply, transaction.dialog, answer.code);
         let response = self.presets.respond(&request, &transaction.to_tag, answer).encode();
-        self.wire.reply(&transaction.reply, response.clone());
+        self.wire.reply(&reply, response.clone());
         let next = if dialog.is_none() && matches!(code, 401 | 407) {
             // §26.3.2.4: who has proven nothing gets no state and no repetition. Its ACK is a stray one.
             Next::Remove
-        } else if request.method == Method::INVITE {
-            transaction.refused(id, response, &mut clock!(self, now));
-            Next::Stay
         } else {
-            transaction.answered(id, response, &mut clock!(self, now))
+            let mut clock = clock!(self, now);
+            let invite = request.method == Method::INVITE;
+            let next = self.servers.change(id, |transaction| match invite {
+                true => transaction.refused(id, response, &mut clock),
+                false => transaction.answered(id, response, &mut clock),
+            });
+            next.unwrap_or(Next::Stay)
         };
         self.follow_server(now, id, next);
         if let Some(dialog) = dialog {
-            self.answered_within(dialog, id, &request, code);
+            let source = reply.source;
+            self.answered_within(now, dialog, Answered { transaction: id, request, source, code });
         }
     }
 
@@ -237,12 +246,22 @@ impl Endpoint {
 
     /// Timer `Trying`: a 100, unless something was said (§17.2.1, RFC 4320 §4.1). It has no To tag.
     pub(super) fn say_trying(&mut self, now: Instant, id: TransactionId) {
-        let Some(transaction) = self.servers.get_mut(id) else { return };
-        transaction.tried(id, &mut clock!(self, now));
-        let (true, Some(request)) = (transaction.is_silent(), transaction.open()) else { return };
+        self.servers.change(id, |transaction| transaction.tried(id, &mut clock!(self, now)));
+        let Some(transaction) = self.servers.get(id).filter(|transaction| transaction.is_silent()) else { return };
+        let (Some(request), reply) = (transaction.open(), transaction.reply) else { return };
         let response = Response::to(request, 100, None).encode();
-        transaction.provisional(response.clone());
-        self.wire.reply(&transaction.reply, response);
+        self.servers.change(id, |transaction| transaction.provisional(response.clone()));
+        self.wire.reply(&reply, response);
+    }
+
+    /// Timers `G` and `Alive`.
+    pub(super) fn resend_server(&mut self, now: Instant, id: TransactionId, timer: Timer) {
+        let mut clock = clock!(self, now);
+        let next = self.servers.change(id, |transaction| match timer {
+            Timer::G(_) => transaction.resend(id, &mut clock),
+            _ => transaction.keep_alive(id, &mut clock),
+        });
+        self.follow_server(now, id, next.unwrap_or(Next::Stay));
     }
 
     /// An answer that leaves no state; asked again, it is the same (§8.2.7).
@@ -258,7 +277,8 @@ impl Endpoint {
         self.answer_stateless(request, reply, Answer::new(503).header("Retry-After", seconds.to_string()));
     }
 
-    pub(super) fn accept_invite(
+    /// Accepts what begins a usage.
+    pub(super) fn accept_usage(
         &mut self,
         now: Instant,
         id: TransactionId,
@@ -266,26 +286,40 @@ impl Endpoint {
     ) -> Result<DialogId, Refused> {
         let transaction = self.servers.get(id).ok_or(Refused::NoTransaction)?;
         let request = transaction.open().ok_or(Refused::NoTransaction)?.clone();
-        if request.method != Method::INVITE {
-            return Err(Refused::Unfit("method: only an INVITE is accepted"));
-        }
         if !(200..300).contains(&answer.code) {
             return Err(Refused::Unfit("code"));
         }
         let contact = answer.contact.clone().ok_or(Refused::Unfit("Contact: there is none"))?;
         typed::NameAddr::parse(&contact).map_err(|_| Refused::Unfit("Contact"))?;
+        let invite = request.method == Method::INVITE;
+        if !invite && ![Method::SUBSCRIBE, Method::REFER].contains(&request.method) {
+            return Err(Refused::Unfit("method: it begins no usage"));
+        }
         let dialog = match transaction.dialog {
             Some(dialog) => dialog,
-            None => self.open_dialog(id, &request).ok_or(Refused::Full)?,
+            None => self.open_dialog(id, &request, &contact).ok_or(Refused::Full)?,
         };
-        let transaction = self.servers.get_mut(id).ok_or(Refused::NoTransaction)?;
-        let response = self.presets.respond(&request, &transaction.to_tag, answer).encode();
-        transaction.accepted(id, &mut clock!(self, now));
-        let reply = transaction.reply;
-        self.wire.reply(&reply, response.clone());
-        let cseq = CSeq::parse(request.header("CSeq").unwrap_or_default()).map_or(0, |cseq| cseq.number);
-        self.confirm_dialog(now, dialog, &request, &contact, Accepted { transaction: id, cseq, reply, response });
+        if invite {
+            self.accept_invite(now, id, dialog, &contact, answer);
+        } else {
+            self.hold_dialog(dialog)?;
+            if let Some(dialog) = self.dialogs.get_mut(dialog).filter(|dialog| dialog.is_new()) {
+                dialog.stage = Stage::Held;
+            }
+            self.finish(now, id, answer);
+        }
         Ok(dialog)
+    }
+
+    fn accept_invite(&mut self, now: Instant, id: TransactionId, dialog: DialogId, contact: &str, answer: Answer) {
+        let Some(transaction) = self.servers.get(id) else { return };
+        let Some(request) = transaction.open().cloned() else { return };
+        let reply = transaction.reply;
+        let response = self.presets.respond(&request, &transaction.to_tag, answer).encode();
+        self.servers.change(id, |transaction| transaction.accepted(id, &mut clock!(self, now)));
+        self.wire.reply(&reply, response.clone());
+        let accepted = Accepted { transaction: id, cseq: cseq_of(&request), reply, response };
+        self.confirm_dialog(now, dialog, &request, contact, accepted);
     }
 }
 
@@ -296,10 +330,8 @@ pub(super) struct Arrival {
     pub(super) request: Arc<Request>,
 }
 
-/// A 2xx that just went out.
-pub(super) struct Accepted {
-    pub(super) transaction: TransactionId,
-    pub(super) cseq: u32,
-    pub(super) reply: Reply,
-    pub(super) response: Vec<u8>,
+/// How long an INVITE stands (§13.3.1, §20.19).
+fn expires_of(request: &Request) -> Option<Duration> {
+    let value = request.header("Expires").filter(|_| request.method == Method::INVITE)?;
+    typed::digits(value).map(|seconds| Duration::from_secs(seconds.into()))
 }

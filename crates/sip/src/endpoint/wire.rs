@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use super::api::{Event, Output, Refused};
 use super::config::{Config, Limits};
 use crate::framing::Framer;
+use crate::timer::TimerKey;
 use crate::transaction::client::ClientTransactionId;
 use crate::transaction::key::Reply;
 use crate::transport::{ConnectionId, Destination, Hop, Source, Transport, host_port};
@@ -30,6 +31,8 @@ pub(super) struct Connection {
     pub(super) local: Option<SocketAddr>,
     pub(super) remote: SocketAddr,
     pub(super) framer: Framer,
+    /// Runs while a message has begun and is not complete.
+    pub(super) deadline: Option<TimerKey>,
     /// Requests of ours that await an answer on it.
     pub(super) clients: BTreeSet<ClientTransactionId>,
     server_name: Option<String>,
@@ -206,7 +209,7 @@ impl Wire {
         self.by_remote.insert((transport, remote, server_name.clone()), id);
         let framer = Framer::new(self.limits.head, self.limits.body);
         let clients = BTreeSet::new();
-        self.open.insert(id, Connection { transport, local, remote, framer, clients, server_name });
+        self.open.insert(id, Connection { transport, local, remote, framer, deadline: None, clients, server_name });
     }
 }
 

@@ -11,6 +11,9 @@ use crate::token::Token;
 use super::Clock;
 use super::key::Reply;
 
+/// How often an INVITE without a final answer shows that it is alive.
+const MINUTE: Duration = Duration::from_secs(60);
+
 /// A request of a peer and what was answered.
 #[derive(Debug)]
 pub struct ServerTransaction {
@@ -30,7 +33,7 @@ pub struct ServerTransaction {
 #[derive(Debug)]
 enum State {
     /// Trying and Proceeding: no final answer yet. The last provisional response is sent again when the request comes again.
-    Open { request: Arc<Request>, last: Option<Vec<u8>>, timer: Option<TimerKey> },
+    Open { request: Arc<Request>, last: Option<Vec<u8>>, timer: Option<TimerKey>, expires: Option<TimerKey> },
     /// INVITE, Completed: refused, the ACK is awaited.
     Refused { response: Vec<u8>, interval: Duration, again: Option<TimerKey>, give_up: TimerKey },
     /// INVITE, Confirmed: the ACK came, its repetitions are absorbed.
@@ -56,15 +59,25 @@ pub(crate) enum Next {
 
 impl ServerTransaction {
     pub(crate) fn new(key: Arc<str>, merged: Arc<str>, reply: Reply, to_tag: Token, request: Arc<Request>) -> Self {
-        let state = State::Open { request, last: None, timer: None };
+        let state = State::Open { request, last: None, timer: None, expires: None };
         Self { key, merged, reply, to_tag, dialog: None, state }
     }
 
-    /// The timer that waits for an answer runs.
-    pub(crate) fn start(&mut self, key: TimerKey) {
-        if let State::Open { timer, .. } = &mut self.state {
-            *timer = Some(key);
+    /// These timers wait for an answer.
+    pub(crate) fn start(&mut self, trying: TimerKey, expired: Option<TimerKey>) {
+        if let State::Open { timer, expires, .. } = &mut self.state {
+            (*timer, *expires) = (Some(trying), expired);
         }
+    }
+
+    /// The octets it holds, about.
+    pub(crate) fn weight(&self) -> usize {
+        let kept = match &self.state {
+            State::Open { request, last, .. } => request.weight() + last.as_ref().map_or(0, Vec::len),
+            State::Refused { response, .. } | State::Answered { response, .. } => response.len(),
+            State::Confirmed { .. } | State::Accepted { .. } | State::Over => 0,
+        };
+        kept + self.key.len() + self.merged.len()
     }
 
     /// How long a new transaction waits: until a 100 is due.
@@ -123,13 +136,14 @@ impl ServerTransaction {
     }
 
     /// A refusal of an INVITE goes out.
-    pub(crate) fn refused(&mut self, id: TransactionId, response: Vec<u8>, clock: &mut Clock<'_>) {
+    pub(crate) fn refused(&mut self, id: TransactionId, response: Vec<u8>, clock: &mut Clock<'_>) -> Next {
         self.stop(clock);
         let interval = clock.values.t1;
         let unreliable = !self.reply.source.transport.is_reliable();
         let again = unreliable.then(|| clock.timers.set(clock.now + interval, Timer::G(id)));
         let give_up = clock.timers.set(clock.now + clock.values.timeout(), Timer::H(id));
         self.state = State::Refused { response, interval, again, give_up };
+        Next::Stay
     }
 
     /// The final response to another request goes out.
@@ -165,14 +179,25 @@ impl ServerTransaction {
         Next::Send(response.clone())
     }
 
-    /// The time for a 100 came and nothing was answered: RFC 4320 §4.2 is what is waited for next, for what is no INVITE.
+    /// The time for a 100 came: what is waited for next. An INVITE is kept alive (RFC 3261 §13.3.1.1), another request is
+    /// left at last (RFC 4320 §4.2).
     pub(crate) fn tried(&mut self, id: TransactionId, clock: &mut Clock<'_>) {
         let State::Open { request, timer, .. } = &mut self.state else { return };
-        *timer = None;
-        if request.method != Method::INVITE {
+        *timer = Some(if request.method == Method::INVITE {
+            clock.timers.set(clock.now + MINUTE, Timer::Alive(id))
+        } else {
             let spent = Self::trying_after(request, clock);
-            let left = clock.values.timeout().saturating_sub(spent);
-            *timer = Some(clock.timers.set(clock.now + left, Timer::Late(id)));
+            clock.timers.set(clock.now + clock.values.timeout().saturating_sub(spent), Timer::Late(id))
+        });
+    }
+
+    /// A minute passed: the last provisional response.
+    pub(crate) fn keep_alive(&mut self, id: TransactionId, clock: &mut Clock<'_>) -> Next {
+        let State::Open { timer, last, .. } = &mut self.state else { return Next::Stay };
+        *timer = Some(clock.timers.set(clock.now + MINUTE, Timer::Alive(id)));
+        match last {
+            Some(response) if !response.starts_with(b"SIP/2.0 100 ") => Next::Send(response.clone()),
+            _ => Next::Stay,
         }
     }
 
@@ -184,7 +209,9 @@ impl ServerTransaction {
     fn stop(&mut self, clock: &mut Clock<'_>) {
         let timers = &mut *clock.timers;
         match std::mem::replace(&mut self.state, State::Over) {
-            State::Open { timer, .. } => timer.into_iter().for_each(|key| timers.stop(key)),
+            State::Open { timer, expires, .. } => {
+                timer.into_iter().chain(expires).for_each(|key| timers.stop(key));
+            }
             State::Refused { again, give_up, .. } => {
                 timers.stop(give_up);
                 again.into_iter().for_each(|key| timers.stop(key));

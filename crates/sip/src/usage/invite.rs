@@ -14,6 +14,8 @@ pub(crate) struct Invite {
     pub(crate) incoming: Option<TransactionId>,
     /// An INVITE of ours without a final answer.
     pub(crate) outgoing: Option<ClientId>,
+    /// Runs after a 491 (RFC 3261 §14.1).
+    pub(crate) glare: Option<TimerKey>,
     /// A 2xx of ours that awaits its ACK.
     unacknowledged: Option<Box<Unacknowledged>>,
 }
@@ -76,6 +78,10 @@ impl Invite {
         let Some(waiting) = &mut self.unacknowledged else { return false };
         waiting.hang_up = Some(hang_up);
         true
+    }
+
+    pub(crate) fn stop_glare(&mut self, clock: &mut Clock<'_>) {
+        self.glare.take().into_iter().for_each(|key| clock.timers.stop(key));
     }
 
     /// The ACK came, or is awaited no longer. Whether the user hung up meanwhile.

@@ -385,6 +385,7 @@ fn describe(event: &Event) -> String {
             sip::Cause::Bye(_) => "Ended Bye".to_owned(),
             cause => format!("Ended {cause:?}"),
         },
+        Event::MayRetry { .. } => "MayRetry".to_owned(),
         Event::Provisional { response, .. } => format!("Provisional {}", response.code),
         Event::Accepted { response, .. } => format!("Accepted {}", response.code),
         Event::Answered { response, .. } => format!("Answered {}", response.code),

@@ -1,0 +1,261 @@
+//! What comes back to requests of our own.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::Endpoint;
+use super::api::{Cause, ClientId, DialogId, Event, Failure};
+use super::uac::{Acknowledged, Attempt, Cancel, Purpose, address};
+use super::within::cseq_of;
+use crate::auth;
+use crate::dialog::{Dialog, Peer, Stage, is_of_session, refreshes_target};
+use crate::message::{Method, Response};
+use crate::token::Token;
+use crate::transaction::client::Heard;
+use crate::transport::Hop;
+use crate::typed::{self, Uri};
+
+/// How often one request is sent anew because of challenges.
+const MAX_CHALLENGES: u8 = 4;
+/// How many early dialogs one INVITE may make.
+const MAX_EARLY: usize = 16;
+/// The address of a peer that vanished.
+const NOWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
+
+impl Endpoint {
+    pub(super) fn receive_response(&mut self, now: Instant, response: Response) {
+        let Some(id) = self.clients.find(&response) else { return };
+        let Some(transaction) = self.clients.get_mut(id) else { return };
+        let heard = transaction.heard(id, &response, &mut clock!(self, now));
+        let (owner, hop, over) = (transaction.owner, transaction.hop, transaction.is_over());
+        if !transaction.is_open() {
+            self.release_connection(id, hop);
+        }
+        if over {
+            self.end_client(now, id);
+        }
+        match heard {
+            Heard::Nothing => {}
+            Heard::AckAgain(ack) => self.wire.transmit(hop, ack),
+            Heard::Provisional => owner.into_iter().for_each(|owner| self.heard_provisional(now, owner, &response)),
+            Heard::Accepted => owner.into_iter().for_each(|owner| self.heard_accepted(now, owner, &response)),
+            Heard::Final { ack } => {
+                ack.into_iter().for_each(|ack| self.wire.transmit(hop, ack));
+                owner.into_iter().for_each(|owner| self.heard_final(now, owner, &response));
+            }
+        }
+    }
+
+    fn heard_provisional(&mut self, now: Instant, id: ClientId, response: &Response) {
+        let Some(attempt) = self.attempts.get(id) else { return };
+        if !attempt.is_invite() {
+            return;
+        }
+        if matches!(attempt.cancel, Cancel::Wanted) {
+            self.send_cancel(now, id);
+        }
+        if response.code > 100 {
+            self.open_called(id, response);
+            self.wire.event(Event::Provisional { client: id, response: Arc::new(response.clone()) });
+        }
+    }
+
+    /// The early dialog that a 101–199 with a tag and a Contact makes (§12.1), so that requests of the peer find it.
+    fn open_called(&mut self, id: ClientId, response: &Response) {
+        let Some(attempt) = self.attempts.get(id).filter(|attempt| attempt.dialog.is_none()) else { return };
+        let tag = response.header("To").and_then(typed::tag);
+        let is_full = attempt.early.len() >= MAX_EARLY || self.dialogs.is_full();
+        if tag.is_none()
+            || response.header("Contact").is_none()
+            || is_full
+            || self.early_of(attempt, response).is_some()
+        {
+            return;
+        }
+        let mut dialog = Dialog::calling(&attempt.request, response, attempt.local_tag, self.peer_of(attempt));
+        dialog.invite.outgoing = Some(id);
+        let opened = self.dialogs.insert(dialog);
+        if let Some(attempt) = self.attempts.get_mut(id) {
+            attempt.early.extend(opened);
+        }
+    }
+
+    /// The early dialog of an INVITE of ours that this response belongs to.
+    fn early_of(&self, attempt: &Attempt, response: &Response) -> Option<DialogId> {
+        let tag = response.header("To").and_then(typed::tag).unwrap_or_default();
+        let same_tag =
+            |id: &&DialogId| self.dialogs.get(**id).is_some_and(|dialog| dialog.remote_tag().eq_ignore_ascii_case(tag));
+        attempt.early.iter().find(same_tag).copied()
+    }
+
+    fn heard_final(&mut self, now: Instant, id: ClientId, response: &Response) {
+        let Some(attempt) = self.attempts.get(id) else { return };
+        if attempt.is_invite() && (200..300).contains(&response.code) {
+            return self.heard_accepted(now, id, response);
+        }
+        if matches!(response.code, 401 | 407) && self.meet_challenge(now, id, response) {
+            return;
+        }
+        let Some(attempt) = self.take_attempt(now, id) else { return };
+        let code = response.code;
+        match attempt.purpose {
+            Purpose::Quiet => {}
+            Purpose::Bye(dialog) => self.hung_up(now, dialog, Some(code)),
+            Purpose::User => {
+                let response = Arc::new(response.clone());
+                self.wire.event(Event::Answered { client: id, response: response.clone() });
+                if let Some(dialog) = attempt.dialog {
+                    self.judge_within(now, dialog, &attempt.request.method, &response);
+                }
+            }
+        }
+    }
+
+    /// What an answer within a dialog means for it (§12.2.1.2, RFC 5057 §5.1).
+    fn judge_within(&mut self, now: Instant, id: DialogId, method: &Method, response: &Response) {
+        let Some(dialog) = self.dialogs.get_mut(id) else { return };
+        let of_session = is_of_session(method);
+        match response.code {
+            200..300 if refreshes_target(method) => dialog.refresh_target(&response.headers),
+            491 if of_session => self.wait_after_glare(now, id),
+            408 | 481 if of_session && dialog.stage == Stage::Confirmed => self.abandon(now, id, Cause::PeerGone),
+            404 | 410 | 416 | 482..=485 | 502 | 604 if dialog.stage == Stage::Confirmed => {
+                self.abandon(now, id, Cause::PeerGone);
+            }
+            _ => {}
+        }
+    }
+
+    /// Answers a challenge by a new transaction (§22.2, §22.3). `false` when it cannot be met.
+    fn meet_challenge(&mut self, now: Instant, id: ClientId, response: &Response) -> bool {
+        let cnonce = Token::random(&mut *self.random);
+        let Some(attempt) = self.attempts.get_mut(id) else { return false };
+        let (asks, gives) = match response.code {
+            401 => ("WWW-Authenticate", "Authorization"),
+            _ => ("Proxy-Authenticate", "Proxy-Authorization"),
+        };
+        let Some(credentials) = attempt.credentials.as_ref().filter(|_| !attempt.is_cancelled()) else { return false };
+        let request = &attempt.request;
+        let challenges = response.headers(asks);
+        let answer = auth::answer(credentials, challenges, request.method.as_str(), &request.uri, cnonce.as_str());
+        let Some(answer) = answer else { return false };
+        let tried = request.header(gives).is_some();
+        if attempt.challenges >= MAX_CHALLENGES || (tried && !answer.stale) {
+            return false;
+        }
+        attempt.challenges += 1;
+        let number = match attempt.dialog.and_then(|dialog| self.dialogs.get_mut(dialog)) {
+            Some(dialog) => dialog.next_cseq(),
+            None => cseq_of(&attempt.request).saturating_add(1),
+        };
+        let request = Arc::make_mut(&mut attempt.request);
+        let cseq = format!("{number} {}", request.method);
+        request.headers.set("CSeq", cseq);
+        request.headers.remove(gives);
+        request.headers.push(gives, answer.value);
+        match attempt.path.hop {
+            Hop::Connection(connection) if !self.wire.is_open(connection) => return false,
+            _ => self.send(now, id),
+        }
+        true
+    }
+
+    /// A 2xx to an INVITE: each peer that accepts gets its ACK each time; all but the first are hung up (§13.2.2.4).
+    fn heard_accepted(&mut self, now: Instant, id: ClientId, response: &Response) {
+        let Some(attempt) = self.attempts.get(id) else { return };
+        let to = response.header("To").unwrap_or_default();
+        let within = attempt.dialog.is_some();
+        if let Some(known) = attempt.acknowledged.iter().find(|known| within || known.to == to) {
+            let (hop, ack) = (known.hop, known.ack.clone());
+            return self.wire.transmit(hop, ack);
+        }
+        let (first, taken_back) = (!attempt.is_accepted, attempt.is_cancelled() && !within);
+        if attempt.acknowledged.len() >= MAX_EARLY {
+            return;
+        }
+        let Some(dialog) = self.dialog_of(id, response) else {
+            return self.fail_attempt(now, id, Failure::Transport);
+        };
+        self.acknowledge(id, dialog, to);
+        if first {
+            self.settle_accepted(id, dialog);
+        }
+        match (first, taken_back) {
+            (true, false) => {
+                self.wire.event(Event::Accepted { client: id, dialog, response: Arc::new(response.clone()) });
+            }
+            (true, true) => {
+                self.abandon_quietly(now, dialog);
+                self.wire.event(Event::Failed { client: id, failure: Failure::Cancelled });
+            }
+            (false, _) => self.abandon_quietly(now, dialog),
+        }
+    }
+
+    /// The dialog that a 2xx belongs to: the one its INVITE was sent in, an early one, or a new one.
+    fn dialog_of(&mut self, id: ClientId, response: &Response) -> Option<DialogId> {
+        let attempt = self.attempts.get(id)?;
+        if let Some(dialog) = attempt.dialog {
+            self.dialogs.get_mut(dialog)?.refresh_target(&response.headers);
+            return Some(dialog);
+        }
+        let (early, credentials) = (self.early_of(attempt, response), attempt.credentials.clone());
+        let dialog = match early {
+            Some(early) => early,
+            None => {
+                let peer = self.peer_of(attempt);
+                self.dialogs.insert(Dialog::calling(&attempt.request, response, attempt.local_tag, peer))?
+            }
+        };
+        self.attempts.get_mut(id)?.early.retain(|early| *early != dialog);
+        let confirmed = self.dialogs.get_mut(dialog)?;
+        confirmed.confirm(response);
+        confirmed.credentials = credentials;
+        confirmed.invite.outgoing = None;
+        Some(dialog)
+    }
+
+    fn peer_of(&self, attempt: &Attempt) -> Peer {
+        let (connection, remote) = match attempt.path.hop {
+            Hop::Connection(id) => (Some(id), self.wire.remote(id)),
+            Hop::Datagram { remote, .. } => (None, Some(remote)),
+        };
+        let uri = Uri::parse(&attempt.request.uri).ok();
+        let target = uri.as_ref().and_then(Uri::ip);
+        Peer {
+            transport: attempt.path.transport,
+            local: attempt.path.local,
+            remote: remote.unwrap_or(NOWHERE),
+            connection,
+            server_name: connection.and_then(|id| self.wire.server_name(id)).map(Box::from),
+            is_translated: target != remote.map(|remote| remote.ip()),
+        }
+    }
+
+    fn acknowledge(&mut self, id: ClientId, dialog: DialogId, to: &str) {
+        let Ok(path) = self.dialog_path(dialog) else { return };
+        let branch = Token::random(&mut *self.random);
+        let (Some(attempt), Some(dialog)) = (self.attempts.get_mut(id), self.dialogs.get(dialog)) else { return };
+        let mut ack = dialog.request(Method::ACK, cseq_of(&attempt.request));
+        for name in ["Authorization", "Proxy-Authorization"] {
+            ack.headers.copy_from(&attempt.request.headers, name);
+        }
+        let ack = address(&mut Arc::new(ack), &self.wire.sent_by(&path), &path, &branch);
+        attempt.acknowledged.push(Acknowledged { to: to.to_owned(), hop: path.hop, ack: ack.clone() });
+        self.wire.transmit(path.hop, ack);
+    }
+
+    /// The first 2xx came: the INVITE is settled, for the user and for its dialog.
+    fn settle_accepted(&mut self, id: ClientId, dialog: DialogId) {
+        let Some(attempt) = self.attempts.get_mut(id) else { return };
+        attempt.is_accepted = true;
+        if let Cancel::Sent(timer) = std::mem::replace(&mut attempt.cancel, Cancel::No) {
+            self.timers.stop(timer);
+        }
+        if let Some(dialog) = self.dialogs.get_mut(dialog) {
+            dialog.clients.retain(|pending| *pending != id);
+            dialog.invite.outgoing = None;
+        }
+    }
+}
