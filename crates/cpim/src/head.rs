@@ -117,7 +117,9 @@ impl<'a> Lines<'a> {
 
 /// The text of a line; control characters (§2.2) are refused, save those that `allowed` lets pass.
 pub(crate) fn text(line: &[u8], allowed: impl Fn(u8) -> bool) -> Result<&str, Error> {
-    if line.iter().any(|&octet| (octet < b' ' || octet == 0x7f) && !allowed(octet)) {
+    let is_control = |octet: u8| (octet < b' ' || octet == 0x7f) && !allowed(octet);
+    // All octets are looked at, since that is done for many at a time.
+    if line.iter().fold(false, |found, &octet| found | is_control(octet)) {
         return Err(Error::Control);
     }
     std::str::from_utf8(line).map_err(|_| Error::NotUtf8)
