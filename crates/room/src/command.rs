@@ -9,8 +9,11 @@ pub struct SeatId(pub u64);
 /// Who takes a seat. Its addresses have been proved to be theirs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Guest {
-    /// The address under which the room knows and lists the user.
+    /// The address under which the room lists the user and others reach it.
     pub identity: Address,
+    /// Who the user is by its credential, where that is not to be seen: `identity` was then made for this seat. It is never
+    /// shown. What a user may have once, or keeps, goes by it: seats, nicknames, the room it created.
+    pub account: Option<Address>,
     /// Other addresses of the same user (RFC 7701 §5.2): they may stand in From, and private messages to them arrive.
     /// The first 16 count.
     pub aliases: Vec<Address>,

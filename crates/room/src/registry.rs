@@ -28,8 +28,8 @@ pub enum Registration {
         ask: AskId,
         /// The session.
         seat: SeatId,
-        /// The user whose it is to be.
-        identity: Address,
+        /// The user whose it is to be, by its account.
+        account: Address,
         /// The nickname.
         nickname: Nickname,
         /// Whether it may look like one of another user's.
@@ -65,7 +65,7 @@ pub struct NicknameRegistry {
 /// Whose a nickname is.
 #[derive(Debug)]
 struct Holder {
-    identity: Address,
+    account: Address,
     hold: Hold,
 }
 
@@ -86,8 +86,8 @@ impl NicknameRegistry {
     /// Carries out what a room has to say. A question gets its answer: whether the nickname is granted.
     pub fn handle_input(&mut self, now: Instant, registration: &Registration) -> Option<(AskId, bool)> {
         match registration {
-            Registration::Reserve { ask, seat, identity, nickname, confusables } => {
-                Some((*ask, self.reserve(now, *seat, identity, nickname, *confusables).is_ok()))
+            Registration::Reserve { ask, seat, account, nickname, confusables } => {
+                Some((*ask, self.reserve(now, *seat, account, nickname, *confusables).is_ok()))
             }
             Registration::Release { seat, nickname, keep } => {
                 self.release(now, *seat, nickname, *keep);
@@ -113,26 +113,26 @@ impl NicknameRegistry {
         &mut self,
         now: Instant,
         seat: SeatId,
-        identity: &Address,
+        account: &Address,
         nickname: &Nickname,
         confusables: Confusables,
     ) -> Result<(), Taken> {
         self.handle_timeout(now);
-        let is_others = self.holders.get(nickname.key()).is_some_and(|holder| holder.identity != *identity);
-        if is_others || confusables == Confusables::Refuse && self.resembles(identity, nickname) {
+        let is_others = self.holders.get(nickname.key()).is_some_and(|holder| holder.account != *account);
+        if is_others || confusables == Confusables::Refuse && self.resembles(account, nickname) {
             return Err(Taken);
         }
-        self.put(seat, identity, nickname);
+        self.put(seat, account, nickname);
         Ok(())
     }
 
     /// Notes that a session of the user, to whom the nickname belongs or who may have it, uses it in this form.
-    pub(crate) fn put(&mut self, seat: SeatId, identity: &Address, nickname: &Nickname) {
+    pub(crate) fn put(&mut self, seat: SeatId, account: &Address, nickname: &Nickname) {
         let (key, look) = (nickname.key(), nickname.look());
         if let Some(&Holder { hold: Hold::Kept { until, .. }, .. }) = self.holders.get(key) {
             self.free(until, key);
         }
-        let fresh = || Holder { identity: identity.clone(), hold: Hold::InUse(BTreeMap::new()) };
+        let fresh = || Holder { account: account.clone(), hold: Hold::InUse(BTreeMap::new()) };
         let holder = self.holders.entry(key.clone()).or_insert_with(fresh);
         if let Hold::InUse(seats) = &mut holder.hold {
             let before = seats.insert(seat, look.clone());
@@ -151,9 +151,9 @@ impl NicknameRegistry {
         let Some(look) = seats.remove(&seat) else { return };
         if seats.is_empty() && !keep.is_zero() {
             let until = now.checked_add(keep.min(FOREVER)).unwrap_or(now);
-            let identity = holder.identity.clone();
+            let account = holder.account.clone();
             holder.hold = Hold::Kept { until, look };
-            self.keep(until, key, identity);
+            self.keep(until, key, account);
             return;
         }
         if seats.is_empty() {
@@ -163,17 +163,17 @@ impl NicknameRegistry {
     }
 
     /// Whether a nickname of another user looks like this one.
-    fn resembles(&self, identity: &Address, nickname: &Nickname) -> bool {
+    fn resembles(&self, account: &Address, nickname: &Nickname) -> bool {
         let first = (nickname.look().clone(), Arc::from(""));
         let alike = self.looks.range(first..).map(|((look, key), _)| (look, key));
         let mut alike = alike.take_while(|(look, _)| *look == nickname.look());
-        alike.any(|(_, key)| self.holders.get(key).is_some_and(|holder| holder.identity != *identity))
+        alike.any(|(_, key)| self.holders.get(key).is_some_and(|holder| holder.account != *account))
     }
 
     /// Notes when a kept nickname becomes free, and frees others where too many are kept.
-    fn keep(&mut self, until: Instant, key: &Arc<str>, identity: Address) {
+    fn keep(&mut self, until: Instant, key: &Arc<str>, account: Address) {
         self.kept.insert((until, key.clone()));
-        let own = self.kept_of.entry(identity).or_default();
+        let own = self.kept_of.entry(account).or_default();
         own.insert((until, key.clone()));
         let first = if own.len() > MAX_KEPT_OF_USER { own.first() } else { None };
         let first = first.or(if self.kept.len() > MAX_KEPT { self.kept.first() } else { None });
@@ -186,11 +186,11 @@ impl NicknameRegistry {
     fn free(&mut self, until: Instant, key: &Arc<str>) {
         let entry = (until, key.clone());
         self.kept.remove(&entry);
-        let Some(Holder { identity, hold }) = self.holders.remove(key) else { return };
-        if let Some(own) = self.kept_of.get_mut(&identity) {
+        let Some(Holder { account, hold }) = self.holders.remove(key) else { return };
+        if let Some(own) = self.kept_of.get_mut(&account) {
             own.remove(&entry);
             if own.is_empty() {
-                self.kept_of.remove(&identity);
+                self.kept_of.remove(&account);
             }
         }
         if let Hold::Kept { look, .. } = hold {

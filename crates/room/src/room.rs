@@ -62,7 +62,7 @@ impl Room {
         }
     }
 
-    /// Makes known who created the room, which matters where it ends with its creator ([`DeleteWhen::CreatorLeaves`]).
+    /// Makes known whose account created the room, which matters where it ends with its creator ([`DeleteWhen::CreatorLeaves`]).
     #[must_use]
     pub fn with_creator(mut self, creator: Address) -> Self {
         self.creator = Some(creator);
@@ -147,7 +147,7 @@ impl Room {
     }
 
     fn join(&mut self, seat: SeatId, guest: Guest) {
-        match self.admit(seat, &guest.identity) {
+        match self.admit(seat, guest.account.as_ref().unwrap_or(&guest.identity)) {
             Ok(()) => {
                 self.roster.add(seat, guest);
                 self.effects.push_back(Effect::Seated { seat });
@@ -157,8 +157,8 @@ impl Room {
     }
 
     /// Whether somebody gets a seat.
-    fn admit(&self, seat: SeatId, identity: &Address) -> Result<(), Refusal> {
-        let own = self.roster.seats_of(identity).len();
+    fn admit(&self, seat: SeatId, account: &Address) -> Result<(), Refusal> {
+        let own = self.roster.seats_of_account(account);
         if self.closed {
             Err(Refusal::Closed)
         } else if self.roster.seat(seat).is_some() {
@@ -217,7 +217,7 @@ impl Room {
         self.effects.push_back(Effect::Left { seat: id });
         self.release_nicknames(now, id, &seat);
         self.report_left(id, &seat, shown);
-        if self.ends_with(&identity) {
+        if self.ends_with(&seat.account) {
             self.close(Dismissal::CreatorLeft);
         }
         if self.roster.is_empty() {
@@ -252,11 +252,11 @@ impl Room {
     }
 
     /// Whether the room ends because this user has no seat any more.
-    fn ends_with(&self, identity: &Address) -> bool {
+    fn ends_with(&self, account: &Address) -> bool {
         !self.closed
             && self.policy.delete_when == DeleteWhen::CreatorLeaves
-            && self.creator.as_ref() == Some(identity)
-            && self.roster.seats_of(identity).is_empty()
+            && self.creator.as_ref() == Some(account)
+            && self.roster.seats_of_account(account) == 0
     }
 
     fn close(&mut self, reason: Dismissal) {

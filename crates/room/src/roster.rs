@@ -44,6 +44,8 @@ pub struct SeatView<'a> {
 #[derive(Debug)]
 pub(crate) struct Seat {
     pub(crate) identity: Address,
+    /// Who the user is, shown or not.
+    pub(crate) account: Address,
     pub(crate) aliases: Vec<Address>,
     pub(crate) display_name: Option<String>,
     pub(crate) capabilities: Capabilities,
@@ -88,9 +90,10 @@ pub(crate) struct Pending {
 
 impl Seat {
     fn new(guest: Guest, order: u64) -> Self {
-        let Guest { identity, mut aliases, display_name, capabilities } = guest;
+        let Guest { identity, account, mut aliases, display_name, capabilities } = guest;
         aliases.truncate(MAX_ALIASES);
         Self {
+            account: account.unwrap_or_else(|| identity.clone()),
             identity,
             aliases,
             display_name,
@@ -129,6 +132,8 @@ impl Seat {
 pub(crate) struct Roster {
     seats: BTreeMap<SeatId, Seat>,
     users: BTreeMap<Address, Vec<SeatId>>,
+    /// How many seats each account has.
+    accounts: BTreeMap<Address, usize>,
     /// In the order in which the seats were taken. Many users may have an alias in common.
     aliases: BTreeSet<(Address, u64, SeatId)>,
     taken: u64,
@@ -163,8 +168,13 @@ impl Roster {
         self.seats.keys().copied()
     }
 
+    /// How many seats an account has.
+    pub(crate) fn seats_of_account(&self, account: &Address) -> usize {
+        self.accounts.get(account).copied().unwrap_or_default()
+    }
+
     /// The seats of a user, members or not.
-    pub(crate) fn seats_of(&self, identity: &Address) -> &[SeatId] {
+    fn seats_of(&self, identity: &Address) -> &[SeatId] {
         self.users.get(identity).map(Vec::as_slice).unwrap_or_default()
     }
 
@@ -188,6 +198,7 @@ impl Roster {
         self.taken = self.taken.saturating_add(1);
         let seat = Seat::new(guest, self.taken);
         self.users.entry(seat.identity.clone()).or_default().push(id);
+        *self.accounts.entry(seat.account.clone()).or_default() += 1;
         self.aliases.extend(seat.aliases.iter().map(|alias| (alias.clone(), seat.order, id)));
         self.seats.insert(id, seat);
     }
@@ -198,6 +209,12 @@ impl Roster {
             own.retain(|&other| other != id);
             if own.is_empty() {
                 self.users.remove(&seat.identity);
+            }
+        }
+        if let Some(count) = self.accounts.get_mut(&seat.account) {
+            *count -= 1;
+            if *count == 0 {
+                self.accounts.remove(&seat.account);
             }
         }
         for alias in &seat.aliases {

@@ -302,7 +302,7 @@ fn a_registry_answers_what_it_is_asked() {
         Registration::Reserve {
             ask: room::AskId(ask),
             seat: SeatId(seat),
-            identity: common::address(uri),
+            account: common::address(uri),
             nickname,
             confusables,
         }

@@ -534,6 +534,7 @@ fn declared((private_messages, types): (bool, usize)) -> Capabilities {
 fn guest(user: usize, named: bool, capabilities: (bool, usize), id: SeatId) -> Guest {
     Guest {
         identity: address(USERS[user]),
+        account: None,
         aliases: if user == 1 { vec![address("im:b@d")] } else { Vec::new() },
         display_name: named.then(|| format!("Name {}", id.0)),
         capabilities: declared(capabilities),

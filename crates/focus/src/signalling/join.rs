@@ -119,7 +119,7 @@ impl Signalling {
         self.seats.insert(id, seat);
         self.joining.insert(call.transaction, id);
         let Caller { identity, aliases, display_name } = caller;
-        let guest = Guest { identity, aliases, display_name, capabilities };
+        let guest = Guest { identity, account: None, aliases, display_name, capabilities };
         self.post(home, Letter::Join(Box::new(Join { room, seat: id, guest, media })));
         Ok(())
     }

@@ -52,9 +52,9 @@ impl Room {
     /// Carries out a wish as far as the room can.
     fn carry_out(&mut self, now: Instant, id: SeatId, wish: Option<Nickname>) {
         let Some(nickname) = wish else { return self.replace(now, id, None) };
-        let Some(identity) = self.roster.seat(id).map(|seat| seat.identity.clone()) else { return };
+        let Some(account) = self.roster.seat(id).map(|seat| seat.account.clone()) else { return };
         let confusables = self.policy.nickname_confusables;
-        if self.nicknames.reserve(now, id, &identity, &nickname, confusables).is_err() {
+        if self.nicknames.reserve(now, id, &account, &nickname, confusables).is_err() {
             return self.answer(id, Err(Refusal::NicknameTaken));
         }
         if self.policy.nickname_scope == NicknameScope::Room {
@@ -67,7 +67,7 @@ impl Room {
         if let Some(seat) = self.roster.seat_mut(id) {
             seat.pending = Some(Box::new(pending));
         }
-        let question = Registration::Reserve { ask, seat: id, identity, nickname, confusables };
+        let question = Registration::Reserve { ask, seat: id, account, nickname, confusables };
         self.effects.push_back(Effect::Register(question));
     }
 
@@ -149,7 +149,7 @@ impl Room {
     fn withdraw(&mut self, now: Instant, id: SeatId, nickname: &Nickname) {
         let Some(seat) = self.roster.seat(id) else { return };
         match seat.nickname.as_ref().filter(|granted| granted.nickname.is_same(nickname)) {
-            Some(granted) => self.nicknames.put(id, &seat.identity, &granted.nickname),
+            Some(granted) => self.nicknames.put(id, &seat.account, &granted.nickname),
             None => self.nicknames.release(now, id, nickname, Duration::ZERO),
         }
     }

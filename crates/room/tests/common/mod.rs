@@ -20,7 +20,7 @@ pub(crate) fn address(uri: &str) -> Address {
 /// Somebody who takes everything, private messages too.
 pub(crate) fn guest(uri: &str) -> Guest {
     let capabilities = Capabilities { private_messages: true, nickname: true, types: MediaTypes::any() };
-    Guest { identity: address(uri), aliases: Vec::new(), display_name: None, capabilities }
+    Guest { identity: address(uri), account: None, aliases: Vec::new(), display_name: None, capabilities }
 }
 
 /// An instant to begin with; which one it is plays no part.
@@ -187,8 +187,8 @@ fn tell_audience(audience: &Audience) -> String {
 
 fn tell_registration(registration: &Registration) -> String {
     match registration {
-        Registration::Reserve { ask, seat, identity, nickname, .. } => {
-            format!("ask {} for {}: may {identity} be \"{}\"?", ask.0, seat.0, nickname.shown())
+        Registration::Reserve { ask, seat, account, nickname, .. } => {
+            format!("ask {} for {}: may {account} be \"{}\"?", ask.0, seat.0, nickname.shown())
         }
         Registration::Release { seat, nickname, keep } => {
             format!("release for {}: \"{}\", kept {keep:?}", seat.0, nickname.shown())
