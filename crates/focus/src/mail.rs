@@ -4,6 +4,7 @@
 //! A mailbox holds what its owner has not yet read: a worker that finds one too full stops reading from its sockets, never from its
 //! own mail, so that no two owners can wait for each other.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use msrp::frame::Flag;
@@ -43,6 +44,8 @@ pub(crate) enum Letter {
     Reoffer { room: RoomId, seat: SeatId, media: Peer, capabilities: Capabilities },
     /// What the registry of the domain has answered to a room.
     Registered { room: RoomId, ask: room::AskId, granted: bool },
+    /// The media of a seat are to be fetched: its participant waits to be connected to (RFC 6135).
+    Dial { room: RoomId, seat: SeatId, remote: SocketAddr, server_name: Option<Box<str>> },
     /// A dialog is over.
     Leave { room: RoomId, seat: SeatId },
 

@@ -4,6 +4,7 @@
 //! that a simulator chooses the interplay; [`Node::settle`] delivers all, for who just wants a node in a program of their own.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -24,6 +25,15 @@ pub struct LinkId(u64);
 pub enum Output {
     /// Something of signalling; never mail.
     Signalling(signalling::Output),
+    /// Make an MSRP connection; [`Node::connected`] or [`Node::closed`] tells how it went.
+    Connect {
+        /// The id it shall have.
+        link: LinkId,
+        /// Where to.
+        remote: SocketAddr,
+        /// Whether with TLS.
+        secure: bool,
+    },
     /// Close an MSRP connection. Its id is dead.
     Close {
         /// The connection.
@@ -101,6 +111,13 @@ impl Node {
             self.place(link, WorkerId(place as u8), connection);
         }
         link
+    }
+
+    /// An MSRP connection that was asked for is there.
+    pub fn connected(&mut self, now: Instant, link: LinkId, local: SocketAddr) {
+        if let Some((id, connection)) = self.find(link) {
+            self.tell(now, id, worker::Input::Connected { connection, local });
+        }
     }
 
     /// Whether an MSRP connection is to be read from.
@@ -254,6 +271,12 @@ impl Node {
         while let Some(output) = self.workers.get_mut(usize::from(id.0)).and_then(Worker::poll_output) {
             match output {
                 worker::Output::Mail { to, mail } => self.post(to, Item::Mail(mail)),
+                worker::Output::Connect { connection, remote, secure, .. } => {
+                    let link = LinkId(self.opened);
+                    self.opened += 1;
+                    self.place(link, id, connection);
+                    self.outputs.push_back(Output::Connect { link, remote, secure });
+                }
                 worker::Output::Close { connection } => {
                     if let Some(link) = self.names.get(&(id, connection)).copied() {
                         self.forget(link);

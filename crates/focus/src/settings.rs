@@ -1,5 +1,6 @@
 //! What a node is told at its start, and what a room is made of.
 
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use room::Policy;
@@ -21,6 +22,8 @@ pub struct Settings {
     pub media: Media,
     /// Where SIP is spoken, as Via and Contact advertise it.
     pub sip: Vec<SipAddress>,
+    /// Where the node itself may connect to for a participant that waits to be connected to.
+    pub outbound: Vec<Network>,
     /// The longest message taken, in octets of its CPIM form.
     pub max_message: u64,
     /// How many workers there are: 1 to 255.
@@ -30,6 +33,11 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// Whether the node may connect to an address of its own accord.
+    pub fn may_reach(&self, address: IpAddr) -> bool {
+        self.outbound.iter().any(|network| network.contains(address))
+    }
+
     /// Whether `host` is a name of this server; a port is not part of it, and an IPv6 address may have its brackets.
     pub fn is_ours(&self, host: &str) -> bool {
         let host = bare(host);
@@ -40,6 +48,28 @@ impl Settings {
 
 fn bare(host: &str) -> &str {
     host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host)
+}
+
+/// Addresses with a prefix in common.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Network {
+    /// One of them.
+    pub address: IpAddr,
+    /// How many leading bits they share.
+    pub prefix: u8,
+}
+
+impl Network {
+    /// Whether an address is one of them. An IPv4 address in IPv6 clothes is taken for what it is.
+    pub fn contains(&self, address: IpAddr) -> bool {
+        let (own, other, width) = match (self.address.to_canonical(), address.to_canonical()) {
+            (IpAddr::V4(own), IpAddr::V4(other)) => (u128::from(own.to_bits()), u128::from(other.to_bits()), 32),
+            (IpAddr::V6(own), IpAddr::V6(other)) => (own.to_bits(), other.to_bits(), 128),
+            _ => return false,
+        };
+        let free = width - u32::from(self.prefix).min(width);
+        own.checked_shr(free).unwrap_or(0) == other.checked_shr(free).unwrap_or(0)
+    }
 }
 
 /// How callers prove who they are.
@@ -144,5 +174,29 @@ impl Epoch {
     /// The time of day at `now`.
     pub fn unix_at(&self, now: Instant) -> Duration {
         self.unix + now.saturating_duration_since(self.instant)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_network_is_what_its_prefix_says() {
+        let network = |address: &str, prefix| Network { address: address.parse().expect("an address"), prefix };
+        for (network, address, within) in [
+            (network("10.0.0.0", 8), "10.255.0.1", true),
+            (network("10.0.0.0", 8), "11.0.0.1", false),
+            (network("10.0.0.0", 8), "::ffff:10.1.2.3", true),
+            (network("192.0.2.7", 32), "192.0.2.7", true),
+            (network("192.0.2.7", 32), "192.0.2.6", false),
+            (network("0.0.0.0", 0), "203.0.113.9", true),
+            (network("0.0.0.0", 0), "2001:db8::1", false),
+            (network("2001:db8::", 32), "2001:db8:ffff::1", true),
+            (network("2001:db8::", 32), "2001:db9::1", false),
+            (network("::", 0), "2001:db8::1", true),
+        ] {
+            assert_eq!(network.contains(address.parse().expect("an address")), within, "{network:?} {address}");
+        }
     }
 }

@@ -4,7 +4,7 @@
 //! the answer names the session that the seat's media will have. From then on dialog and seat end together.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -109,6 +109,11 @@ pub enum Question {
         /// The user name of the digest.
         user: String,
     },
+    /// The addresses of a host.
+    Addresses {
+        /// Its name.
+        host: String,
+    },
 }
 
 /// What the world says.
@@ -116,6 +121,8 @@ pub enum Question {
 pub enum Answer {
     /// To [`Question::Account`]: nothing, where nobody has that name.
     Account(Option<Account>),
+    /// To [`Question::Addresses`], the best first.
+    Addresses(Vec<IpAddr>),
     /// The world cannot tell now; the caller is asked to come again (503).
     Unavailable,
 }
@@ -210,8 +217,8 @@ impl Signalling {
     /// Does what is due. Drain [`Signalling::poll_output`] afterwards.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.endpoint.handle_timeout(now);
-        while let Some(pending) = self.questions.overdue(now) {
-            self.refuse_for_now(now, pending.transaction);
+        while let Some(matter) = self.questions.overdue(now) {
+            self.unanswered(now, matter);
         }
         self.after(now);
     }
@@ -269,9 +276,9 @@ impl Signalling {
             }
             Event::Cancelled { transaction } => self.cancelled(transaction),
             Event::Ended { dialog, .. } => self.ended(dialog),
-            // Nothing hangs on the ACK yet, and the focus asks nothing of its own but BYE.
-            Event::Acknowledged { .. }
-            | Event::Provisional { .. }
+            Event::Acknowledged { dialog, .. } => self.acknowledged(now, dialog),
+            // The focus asks nothing of its own but BYE.
+            Event::Provisional { .. }
             | Event::MayRetry { .. }
             | Event::Accepted { .. }
             | Event::Answered { .. }

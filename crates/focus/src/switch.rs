@@ -16,9 +16,11 @@ use crate::settings::Media;
 use crate::worker::{ClaimState, MISSES, Worker};
 
 mod answer;
+mod dial;
 mod passage;
 
 pub(crate) use answer::code;
+pub(crate) use dial::Dialing;
 pub(crate) use passage::{Asked, Chunk, Passage};
 
 /// The frame that is being read on a connection.
@@ -146,6 +148,7 @@ impl Worker {
     fn begin(&mut self, now: Instant, id: ConnectionId, head: &Head<'_>, input: Option<&[u8]>) -> bool {
         let Start::Request(method) = head.start else {
             // Copies ask for no response but on failure, and no failure of one recipient concerns another.
+            self.dial_answered(now, id, head);
             return true;
         };
         let own = head.to_path.split(' ').next().unwrap_or_default();

@@ -21,7 +21,7 @@ use crate::mail::{Cause, Facts, Letter, Mail, Receipt};
 use crate::outlet::Outlets;
 use crate::session::Session;
 use crate::settings::Settings;
-use crate::switch::{Asked, Frame};
+use crate::switch::{Asked, Dialing, Frame};
 use crate::timers::{Timer, Timers};
 
 mod pacing;
@@ -48,7 +48,14 @@ pub enum Input<'a> {
         /// What came.
         octets: &'a [u8],
     },
-    /// The peer has closed a connection, or it has failed.
+    /// A connection that [`Output::Connect`] asked for is there, its TLS handshake done.
+    Connected {
+        /// The connection.
+        connection: ConnectionId,
+        /// Our end.
+        local: SocketAddr,
+    },
+    /// The peer has closed a connection, or it has failed; or it could not be made.
     Closed {
         /// The connection.
         connection: ConnectionId,
@@ -71,6 +78,17 @@ pub enum Output {
         to: Place,
         /// The letter.
         mail: Mail,
+    },
+    /// Make a connection; [`Input::Connected`] or [`Input::Closed`] tells how it went.
+    Connect {
+        /// The id it shall have.
+        connection: ConnectionId,
+        /// Where to.
+        remote: SocketAddr,
+        /// Whether with TLS.
+        secure: bool,
+        /// The name that the peer's certificate must show; `None`: the address.
+        server_name: Option<Box<str>>,
     },
     /// Close a connection: what it was to be sent is out, or given up. Its id is dead.
     Close {
@@ -159,6 +177,8 @@ pub(crate) struct Connection {
     held_by: BTreeMap<(WorkerId, Handle, Handle), bool>,
     /// Since when it has been congested itself.
     congested_since: Option<Instant>,
+    /// Whose media it is to fetch.
+    pub(crate) dialing: Option<Dialing>,
     paused: bool,
     pub(crate) closing: bool,
 }
@@ -229,6 +249,7 @@ impl Worker {
             holds: 0,
             held_by: BTreeMap::new(),
             congested_since: None,
+            dialing: None,
             paused: false,
             closing: false,
         });
@@ -260,6 +281,7 @@ impl Worker {
     pub fn handle_input(&mut self, now: Instant, input: Input<'_>) {
         match input {
             Input::Received { connection, octets } => self.received(now, connection, octets),
+            Input::Connected { connection, local } => self.connected(connection, local),
             Input::Closed { connection } => self.closed(now, connection, Cause::ConnectionLost),
             Input::Writable { connection } => self.outlets.writable(connection.0),
             Input::Mail(mail) => self.read_mail(now, mail),
@@ -328,6 +350,10 @@ impl Worker {
     /// Connections, sessions bound, and messages on their way: for telemetry and tests.
     pub fn census(&self) -> [usize; 3] {
         [self.connections.len(), self.bound.len(), self.branches.streams()]
+    }
+
+    pub(crate) fn emit(&mut self, output: Output) {
+        self.outputs.push_back(output);
     }
 
     /// Sends a letter to another owner.
@@ -420,6 +446,9 @@ impl Worker {
         let Some(connection) = self.connections.remove(id.0) else { return };
         self.outlets.close(id.0);
         self.let_go(id.0);
+        if let Some(dialing) = connection.dialing {
+            self.undialed(now, &dialing);
+        }
         for handle in connection.sessions {
             self.remove_session(handle);
             let Some(session) = self.sessions.get(handle) else { continue };
@@ -457,6 +486,7 @@ impl Worker {
             Letter::Join(join) => self.join(now, *join),
             Letter::Reoffer { room, seat, media, capabilities } => self.reoffer(now, room, seat, media, capabilities),
             Letter::Registered { room, ask, granted } => self.registered(now, room, ask, granted),
+            Letter::Dial { room, seat, remote, server_name } => self.dial(now, (room, seat), remote, server_name),
             Letter::Leave { room, seat } => self.leave(now, room, seat),
             Letter::Claim { worker, connection, session, path, secure } => {
                 self.claim_by_mail(now, (worker, connection), session, &path, secure);

@@ -1,7 +1,7 @@
 //! A node among scripted peers: what they say and what they hear are octets, and time stands still unless it is moved.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -37,6 +37,10 @@ pub struct Stage {
     pub now: Instant,
     /// Who can log in, by user name. In open mode it may be empty.
     pub accounts: BTreeMap<String, Account>,
+    /// The addresses of hosts.
+    pub hosts: BTreeMap<String, Vec<IpAddr>>,
+    /// The MSRP connections that the node wants to have, in order.
+    pub dialed: Vec<(LinkId, SocketAddr, bool)>,
     /// What the names in patterns stand for.
     pub captures: Captures,
     /// Whether the node has said that it is finished.
@@ -69,6 +73,7 @@ pub fn settings(now: Instant) -> Settings {
         rooms: Rooms { create: Create::Users, defaults: RoomPolicy::default(), permanent: Vec::new() },
         media: Media { tcp: Some((host.clone(), 2855)), tls: Some((host.clone(), 2856)) },
         sip: vec![SipAddress { transport: sip::Transport::Tcp, host, port: 5060 }],
+        outbound: Vec::new(),
         max_message: 100 << 20,
         workers: 2,
         epoch: Epoch { instant: now, unix: Duration::from_secs(1_767_225_600) },
@@ -98,6 +103,8 @@ impl Stage {
             node,
             now,
             accounts: BTreeMap::new(),
+            hosts: BTreeMap::new(),
+            dialed: Vec::new(),
             captures: Captures::default(),
             finished: false,
             phones: Vec::new(),
@@ -194,6 +201,13 @@ impl Stage {
         self.links.insert(link, Ear::default());
         self.settle();
         link
+    }
+
+    /// An MSRP connection that the node wanted is there.
+    pub fn connected(&mut self, link: LinkId) {
+        self.links.insert(link, Ear::default());
+        self.node.connected(self.now, link, ([192, 0, 2, 1], 50_000).into());
+        self.settle();
     }
 
     /// Octets on an MSRP connection: a text as [`wire`] reads it, the names of the stage filled in.
@@ -312,12 +326,18 @@ impl Stage {
             any = true;
             match output {
                 NodeOutput::Signalling(Output::Transmit { hop, octets }) => self.deliver(hop, octets),
-                NodeOutput::Signalling(Output::Ask { id, question: Question::Account { user } }) => {
-                    let answer = Answer::Account(self.accounts.get(&user).cloned());
+                NodeOutput::Signalling(Output::Ask { id, question }) => {
+                    let answer = match question {
+                        Question::Account { user } => Answer::Account(self.accounts.get(&user).cloned()),
+                        Question::Addresses { host } => {
+                            Answer::Addresses(self.hosts.get(&host).cloned().unwrap_or_default())
+                        }
+                    };
                     self.node.handle_signalling(self.now, Input::Answer { id, answer });
                 }
                 NodeOutput::Signalling(Output::Finished) => self.finished = true,
                 NodeOutput::Signalling(_) | NodeOutput::Resume { .. } => {}
+                NodeOutput::Connect { link, remote, secure } => self.dialed.push((link, remote, secure)),
                 NodeOutput::Close { link } => self.links.entry(link).or_default().closed = true,
             }
         }

@@ -149,6 +149,12 @@ impl Worker {
         }))
     }
 
+    /// The same, if the session waits to be bound.
+    pub(crate) fn awaited_facts(&mut self, room: RoomId, id: SeatId) -> Option<Box<Facts>> {
+        let awaited = matches!(self.seat_mut(room, id)?.state, State::Awaited(_));
+        if awaited { self.facts(room, id) } else { None }
+    }
+
     fn members(&mut self, room: RoomId, worker: WorkerId) -> Option<&mut u32> {
         self.homes.rooms.get_mut(&room)?.members.get_mut(usize::from(worker.0))
     }
@@ -246,7 +252,7 @@ impl Worker {
     }
 
     /// A seat is given up, and signalling is to end its dialog.
-    pub(super) fn dismiss(&mut self, now: Instant, room: RoomId, id: SeatId, cause: Cause) {
+    pub(crate) fn dismiss(&mut self, now: Instant, room: RoomId, id: SeatId, cause: Cause) {
         if self.seat_mut(room, id).is_some() {
             self.dismiss_seat(now, room, id);
             self.post(Place::Signalling, Letter::Dismiss { seat: id, cause });

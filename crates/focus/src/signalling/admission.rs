@@ -4,11 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use room::Address;
+use room::{Address, SeatId};
 use sip::auth::{Algorithm, Authorization, Verdict, parse_authorization};
 use sip::{Request, Source, TransactionId};
 
+use super::join::Ending;
 use super::{Account, Answer, Output, Phase, Question, QuestionId, Signalling};
+use crate::mail::Cause;
 use crate::settings::Auth;
 
 /// How long an answer is waited for.
@@ -33,6 +35,14 @@ pub(super) struct Call {
     pub(super) source: Source,
 }
 
+/// What hangs on an answer.
+pub(super) enum Matter {
+    /// Whether somebody gets in.
+    Call(Call),
+    /// Where the media of a seat are to be fetched.
+    Media { seat: SeatId, port: u16 },
+}
+
 /// Who calls, made sure of.
 pub(super) struct Caller {
     pub(super) identity: Address,
@@ -44,31 +54,31 @@ pub(super) struct Caller {
 #[derive(Default)]
 pub(super) struct Questions {
     asked: u64,
-    open: BTreeMap<QuestionId, (Instant, Call)>,
+    open: BTreeMap<QuestionId, (Instant, Matter)>,
     deadlines: BTreeSet<(Instant, QuestionId)>,
 }
 
 impl Questions {
-    /// The call itself comes back at the bound.
-    fn ask(&mut self, now: Instant, call: Call) -> Result<QuestionId, Call> {
+    /// The matter itself comes back at the bound.
+    fn ask(&mut self, now: Instant, matter: Matter) -> Result<QuestionId, Matter> {
         if self.open.len() >= MAX_QUESTIONS {
-            return Err(call);
+            return Err(matter);
         }
         self.asked += 1;
         let (id, deadline) = (QuestionId(self.asked), now + PATIENCE);
-        self.open.insert(id, (deadline, call));
+        self.open.insert(id, (deadline, matter));
         self.deadlines.insert((deadline, id));
         Ok(id)
     }
 
-    fn take(&mut self, id: QuestionId) -> Option<Call> {
-        let (deadline, call) = self.open.remove(&id)?;
+    fn take(&mut self, id: QuestionId) -> Option<Matter> {
+        let (deadline, matter) = self.open.remove(&id)?;
         self.deadlines.remove(&(deadline, id));
-        Some(call)
+        Some(matter)
     }
 
-    /// A call whose answer did not come in time.
-    pub(super) fn overdue(&mut self, now: Instant) -> Option<Call> {
+    /// A matter whose answer did not come in time.
+    pub(super) fn overdue(&mut self, now: Instant) -> Option<Matter> {
         let &(deadline, id) = self.deadlines.first()?;
         if deadline <= now { self.take(id) } else { None }
     }
@@ -79,7 +89,8 @@ impl Questions {
 
     /// A caller has hung up.
     pub(super) fn forget(&mut self, transaction: TransactionId) {
-        let found = self.open.iter().find(|(_, (_, call))| call.transaction == transaction);
+        let is_it = |matter: &Matter| matches!(matter, Matter::Call(call) if call.transaction == transaction);
+        let found = self.open.iter().find(|(_, (_, matter))| is_it(matter));
         if let Some(id) = found.map(|(id, _)| *id) {
             self.take(id);
         }
@@ -95,25 +106,47 @@ impl Signalling {
         }
         match (&self.settings.auth, self.authorization(&call.request)) {
             (Auth::Open, _) => match From::of(&call.request) {
-                Some(from) => self.ask(now, call, from.address.user().to_owned()),
+                Some(from) => self.ask_account(now, call, from.address.user().to_owned()),
                 None => self.respond(now, transaction, sip::Answer::new(403)),
             },
-            (Auth::Digest { .. }, Some(authorization)) => self.ask(now, call, authorization.username),
+            (Auth::Digest { .. }, Some(authorization)) => self.ask_account(now, call, authorization.username),
             (Auth::Digest { .. }, None) => self.challenge(now, transaction, false),
         }
     }
 
-    fn ask(&mut self, now: Instant, call: Call, user: String) {
-        match self.questions.ask(now, call) {
-            Ok(id) => self.outputs.push_back(Output::Ask { id, question: Question::Account { user } }),
-            Err(call) => self.refuse_for_now(now, call.transaction),
+    fn ask_account(&mut self, now: Instant, call: Call, user: String) {
+        self.ask(now, Matter::Call(call), Question::Account { user });
+    }
+
+    pub(super) fn ask(&mut self, now: Instant, matter: Matter, question: Question) {
+        match self.questions.ask(now, matter) {
+            Ok(id) => self.outputs.push_back(Output::Ask { id, question }),
+            Err(matter) => self.unanswered(now, matter),
+        }
+    }
+
+    /// The world does not say.
+    pub(super) fn unanswered(&mut self, now: Instant, matter: Matter) {
+        match matter {
+            Matter::Call(call) => self.refuse_for_now(now, call.transaction),
+            Matter::Media { seat, .. } => self.hang_up(now, seat, Ending::Switch(Cause::NotBound)),
+        }
+    }
+
+    /// The world has answered.
+    pub(super) fn answered(&mut self, now: Instant, id: QuestionId, answer: Answer) {
+        match (self.questions.take(id), answer) {
+            (Some(Matter::Call(call)), Answer::Account(account)) => self.known(now, call, account),
+            (Some(Matter::Media { seat, port }), Answer::Addresses(addresses)) => {
+                self.dial(now, seat, &addresses, port);
+            }
+            (Some(matter), _) => self.unanswered(now, matter),
+            (None, _) => {}
         }
     }
 
     /// The world has said who has that name.
-    pub(super) fn answered(&mut self, now: Instant, id: QuestionId, answer: Answer) {
-        let Some(call) = self.questions.take(id) else { return };
-        let Answer::Account(account) = answer else { return self.refuse_for_now(now, call.transaction) };
+    fn known(&mut self, now: Instant, call: Call, account: Option<Account>) {
         let Some(from) = From::of(&call.request) else {
             return self.respond(now, call.transaction, sip::Answer::new(403));
         };

@@ -1,5 +1,6 @@
 //! Joining and leaving (RFC 7701 §5.2, §5.3): an INVITE, a seat at the room's home, a dialog.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -7,10 +8,10 @@ use msrp::sdp::Origin;
 use room::{Guest, Refusal, SeatId};
 use sip::{Answer, DialogId, Request, Source, TransactionId, Transport};
 
-use super::admission::{Call, Caller, Purpose};
-use super::media::{Agreed, Unfit};
+use super::admission::{Call, Caller, Matter, Purpose};
+use super::media::{Agreed, Callee, Unfit};
 use super::rooms::{NoRoom, room_name};
-use super::{METHODS, Signalling};
+use super::{METHODS, Question, Signalling};
 use crate::ids::{RoomId, WorkerId};
 use crate::mail::{Cause, Join, Letter};
 use crate::settings::{Create, RoomPolicy, Settings};
@@ -163,6 +164,31 @@ impl Signalling {
         let own_path = crate::switch::own_path(&self.settings.media, agreed.peer().secure, session);
         let body = agreed.answer(&own_path, &seat.origin, &seat.policy, self.settings.max_message);
         Answer::new(200).contact(seat.contact.clone()).body("application/sdp", body)
+    }
+
+    /// The caller has its answer, and has said so: where it waits to be connected to, that is done now.
+    pub(super) fn acknowledged(&mut self, now: Instant, dialog: DialogId) {
+        let Some(id) = self.dialogs.get(&dialog).copied() else { return };
+        let callee = self.seats.get(&id).and_then(|seat| seat.agreed.callee());
+        let Some(Callee { host, port }) = callee else { return };
+        match host.parse::<IpAddr>() {
+            Ok(address) => self.dial(now, id, &[address], port),
+            Err(_) => self.ask(now, Matter::Media { seat: id, port }, Question::Addresses { host }),
+        }
+    }
+
+    /// Has the home connect to the first address to which the node may.
+    pub(super) fn dial(&mut self, now: Instant, id: SeatId, addresses: &[IpAddr], port: u16) {
+        let Some(seat) = self.seats.get(&id) else { return };
+        let (room, home) = (seat.room, seat.home);
+        let name = seat.agreed.callee().map(|callee| callee.host).filter(|host| host.parse::<IpAddr>().is_err());
+        match addresses.iter().find(|address| self.settings.may_reach(**address)) {
+            Some(address) => {
+                let (remote, server_name) = ((*address, port).into(), name.map(Into::into));
+                self.post(home, Letter::Dial { room, seat: id, remote, server_name });
+            }
+            None => self.hang_up(now, id, Ending::Switch(Cause::NotBound)),
+        }
     }
 
     /// The home has no seat to give.

@@ -1,5 +1,7 @@
 //! What a focus agrees on in session descriptions (RFC 7701 §5.2, §8; RFC 4975 §8).
 
+use std::net::IpAddr;
+
 use msrp::sdp::{LocalMedia, MessageMedia, Offer, Origin, SdpError, Setup};
 use msrp::uri::Path;
 use room::{Capabilities, MediaTypes};
@@ -12,6 +14,13 @@ use crate::settings::{RoomPolicy, Settings};
 pub(super) struct Agreed {
     offer: Offer,
     media: MessageMedia,
+}
+
+/// Where a participant waits to be connected to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Callee {
+    pub(super) host: String,
+    pub(super) port: u16,
 }
 
 /// Why a request is not granted.
@@ -53,6 +62,13 @@ impl Agreed {
     pub(super) fn peer(&self) -> Peer {
         let MessageMedia { path, secure, max_size, .. } = &self.media;
         Peer { path: path.as_str().into(), secure: *secure, max_size: *max_size }
+    }
+
+    /// Where the caller waits to be connected to, if it does (RFC 6135).
+    pub(super) fn callee(&self) -> Option<Callee> {
+        let (host, port) = self.media.target(false);
+        let waits = self.media.setup_answered(Setup::Passive) == Setup::Active;
+        waits.then(|| Callee { host: host.to_owned(), port })
     }
 
     /// What the caller's user agent can do. Types at the top level may be wrapped too; where nothing but the wrapper is
@@ -102,9 +118,13 @@ fn weigh(media: &MessageMedia, settings: &Settings, policy: &RoomPolicy) -> Resu
     if place.is_none() {
         return Err(unfit("No Such Transport"));
     }
-    // The switch waits for its peers; it does not connect to them.
     if media.setup_answered(Setup::Passive) == Setup::Active {
-        return Err(unfit("The Caller Must Connect"));
+        // The node connects only where it may; names are looked up later.
+        let allowed = match media.target(false).0.parse::<IpAddr>() {
+            Ok(address) => settings.may_reach(address),
+            Err(_) => !settings.outbound.is_empty(),
+        };
+        return if allowed { Ok(()) } else { Err(unfit("The Caller Must Connect")) };
     }
     Ok(())
 }
