@@ -302,6 +302,11 @@ impl Signalling {
     fn asked_within(&mut self, now: Instant, transaction: TransactionId, request: &Request, dialog: DialogId) {
         if request.method == Method::INVITE {
             self.reinvited(now, transaction, request, dialog);
+        } else if request.method == Method::OPTIONS
+            && let Some(contact) = self.contact_of(dialog)
+        {
+            // RFC 4579 §4.2: that this is a focus shows within the dialog too.
+            self.respond(now, transaction, sip::Answer::new(200).contact(contact));
         } else {
             self.asked_of_server(now, transaction, request);
         }

@@ -29,6 +29,18 @@ impl Phone {
     }
 }
 
+/// How the world meets the node's questions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum World {
+    /// It answers at once.
+    #[default]
+    Answers,
+    /// It cannot tell, and says so.
+    Fails,
+    /// It says nothing.
+    IsSilent,
+}
+
 /// A node, its peers, and the time.
 pub struct Stage {
     /// The node.
@@ -41,6 +53,8 @@ pub struct Stage {
     pub hosts: BTreeMap<String, Vec<IpAddr>>,
     /// The MSRP connections that the node wants to have, in order.
     pub dialed: Vec<(LinkId, SocketAddr, bool)>,
+    /// How questions are met.
+    pub world: World,
     /// What the names in patterns stand for.
     pub captures: Captures,
     /// Whether the node has said that it is finished.
@@ -105,6 +119,7 @@ impl Stage {
             accounts: BTreeMap::new(),
             hosts: BTreeMap::new(),
             dialed: Vec::new(),
+            world: World::Answers,
             captures: Captures::default(),
             finished: false,
             phones: Vec::new(),
@@ -150,11 +165,22 @@ impl Stage {
 
     /// A phone sends octets as they are.
     pub fn send_octets(&mut self, phone: Phone, octets: Vec<u8>) {
+        self.send_unsettled(phone, octets);
+        self.settle();
+    }
+
+    /// The same, without waiting for what comes of it: questions and letters are on their way.
+    pub fn send_unsettled(&mut self, phone: Phone, octets: Vec<u8>) {
         let input = match phone.connection {
             Some(connection) => sip::Input::Received { connection: sip::ConnectionId(connection), octets },
             None => sip::Input::Datagram { local: local(), remote: phone.address, octets },
         };
-        self.tell(Input::Sip(input));
+        self.node.handle_signalling(self.now, Input::Sip(input));
+    }
+
+    /// The node's questions are met; letters stay where they are.
+    pub fn answer_questions(&mut self) {
+        self.perform();
     }
 
     /// The connection of a phone is gone.
@@ -327,11 +353,15 @@ impl Stage {
             match output {
                 NodeOutput::Signalling(Output::Transmit { hop, octets }) => self.deliver(hop, octets),
                 NodeOutput::Signalling(Output::Ask { id, question }) => {
-                    let answer = match question {
-                        Question::Account { user } => Answer::Account(self.accounts.get(&user).cloned()),
-                        Question::Addresses { host } => {
+                    let answer = match (self.world, question) {
+                        (World::Answers, Question::Account { user }) => {
+                            Answer::Account(self.accounts.get(&user).cloned())
+                        }
+                        (World::Answers, Question::Addresses { host }) => {
                             Answer::Addresses(self.hosts.get(&host).cloned().unwrap_or_default())
                         }
+                        (World::Fails, _) => Answer::Unavailable,
+                        (World::IsSilent, _) => continue,
                     };
                     self.node.handle_signalling(self.now, Input::Answer { id, answer });
                 }

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use msrp::sdp::Origin;
+use msrp::sdp::Originator;
 use room::{Guest, Refusal, SeatId};
 use sip::{Answer, DialogId, Request, Source, TransactionId, Transport};
 
@@ -24,8 +24,18 @@ pub(super) struct Seat {
     policy: Arc<RoomPolicy>,
     agreed: Agreed,
     contact: String,
-    origin: Origin,
+    originator: Originator,
     stage: Stage,
+}
+
+impl Seat {
+    /// The 200 to the last offer. Its description has the version of the one before, if it says the same (RFC 4975 §8.4).
+    fn answer(&mut self, settings: &Settings, session: &str) -> Answer {
+        let Self { agreed, policy, .. } = self;
+        let own_path = crate::switch::own_path(&settings.media, agreed.peer().secure, session);
+        let body = self.originator.describe(|origin| agreed.answer(&own_path, origin, policy, settings.max_message));
+        Answer::new(200).contact(self.contact.clone()).body("application/sdp", body)
+    }
 }
 
 enum Stage {
@@ -113,7 +123,8 @@ impl Signalling {
             policy,
             agreed,
             contact: contact(&self.settings, &call.request.uri, &call.source, &name),
-            origin: Origin { session_id: self.next_seat, version: 1, address: self.settings.domain.clone() },
+            // Its two lowest bits are not used.
+            originator: Originator::new(self.next_seat << 2, &self.settings.domain),
             stage: Stage::Joining { transaction: call.transaction, subject },
         };
         self.rooms.seat_taken(&name);
@@ -138,10 +149,10 @@ impl Signalling {
 
     /// The home has given a seat: the INVITE is answered, and seat and dialog belong together.
     pub(super) fn joined(&mut self, now: Instant, id: SeatId, session: &str) {
-        let Some(seat) = self.seats.get(&id) else { return };
+        let Some(seat) = self.seats.get_mut(&id) else { return };
         let Stage::Joining { transaction, subject } = &seat.stage else { return };
         let (transaction, subject) = (*transaction, subject.clone());
-        let answer = self.answer(seat, &seat.agreed, session);
+        let answer = seat.answer(&self.settings, session);
         let answer = match subject {
             Some(subject) => answer.header("Subject", &*subject),
             None => answer,
@@ -157,13 +168,6 @@ impl Signalling {
                 self.vacate(id);
             }
         }
-    }
-
-    /// The 200 to an offer.
-    fn answer(&self, seat: &Seat, agreed: &Agreed, session: &str) -> Answer {
-        let own_path = crate::switch::own_path(&self.settings.media, agreed.peer().secure, session);
-        let body = agreed.answer(&own_path, &seat.origin, &seat.policy, self.settings.max_message);
-        Answer::new(200).contact(seat.contact.clone()).body("application/sdp", body)
     }
 
     /// The caller has its answer, and has said so: where it waits to be connected to, that is done now.
@@ -231,6 +235,12 @@ impl Signalling {
         }
     }
 
+    /// The Contact by which a dialog knows its room.
+    pub(super) fn contact_of(&self, dialog: DialogId) -> Option<String> {
+        let seat = self.seats.get(self.dialogs.get(&dialog)?)?;
+        Some(seat.contact.clone())
+    }
+
     /// A dialog is over.
     pub(super) fn ended(&mut self, dialog: DialogId) {
         self.ending.remove(&dialog);
@@ -264,10 +274,8 @@ impl Signalling {
         let Some(seat) = self.seats.get_mut(&id) else { return };
         let Stage::Seated { reoffer, .. } = &mut seat.stage else { return };
         let Some(Reoffer { transaction, agreed }) = reoffer.take().map(|reoffer| *reoffer) else { return };
-        seat.origin.version += 1;
         seat.agreed = agreed;
-        let Some(seat) = self.seats.get(&id) else { return };
-        let answer = self.answer(seat, &seat.agreed, session);
+        let answer = seat.answer(&self.settings, session);
         if self.endpoint.accept(now, transaction, answer).is_err() {
             self.respond(now, transaction, Answer::new(500));
         }
