@@ -238,7 +238,7 @@ impl Chat {
             Placement::Away => true,
             Placement::Mixed => {
                 self.turns += 1;
-                self.turns % 2 == 0
+                self.turns.is_multiple_of(2)
             }
         };
         let person = self.call(&caller).unwrap_or_else(|answer| panic!("{} is refused: {answer:?}", caller.name));

@@ -299,6 +299,8 @@ fn a_claim_whose_connection_is_cut_meanwhile_loses_the_session() {
     let link = chat.link(above);
     chat.stage.node.received(chat.stage.now, link, &octets);
     chat.stage.cut(link);
+    assert_eq!(chat.dismissed(alice), None, "decision D52: the seat is kept for a while");
+    chat.stage.pass(Duration::from_secs(30));
     assert!(chat.dismissed(alice).is_some_and(|reason| reason.contains("connection is lost")));
     chat.join("alice");
 }
