@@ -9,6 +9,7 @@ use room::{Address, Capabilities, MediaTypes, SeatId};
 use crate::branch::Outbound;
 use crate::ids::{ConnectionId, RoomId, StreamId, WorkerId};
 use crate::mail::Facts;
+use crate::pace::Pace;
 use crate::switch::{Asked, Passage};
 
 /// Messages of one session that may be under way at once.
@@ -38,6 +39,8 @@ pub(crate) struct Session {
     pub(crate) room_address: Address,
     /// The largest message, in octets, that goes to a congested connection.
     pub(crate) congested_max: u64,
+    /// How fast it sends.
+    pub(crate) pace: Pace,
     /// It has been told that messages are left out.
     pub(crate) told: bool,
     /// Slow connections for which its messages are refused, as it shares its own with others.
@@ -80,6 +83,7 @@ impl Session {
             chunk_limit: facts.peer.path.contains(' ').then_some(RELAYED_CHUNK),
             room_address: facts.room_address,
             congested_max: facts.congested_max,
+            pace: Pace::default(),
             told: false,
             refusing: 0,
             chunk_timer: facts.chunk_timer,

@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 
 use room::Policy;
 
+use crate::pace::Rate;
+
 /// The settings of a node: plain data, shared by its owners and never changed.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -26,6 +28,10 @@ pub struct Settings {
     pub outbound: Vec<Network>,
     /// The longest message taken, in octets of its CPIM form.
     pub max_message: u64,
+    /// How many messages a participant sends; over it, it is read more slowly.
+    pub message_rate: Option<Rate>,
+    /// How many INVITEs a source address sends; over it, they get 503.
+    pub join_rate: Option<Rate>,
     /// How many workers there are: 1 to 255.
     pub workers: u8,
     /// Ties instants to the calendar.

@@ -22,7 +22,7 @@ mod join;
 mod media;
 mod rooms;
 
-use admission::{Call, Purpose, Questions};
+use admission::{Call, Purpose, Questions, Sources};
 use join::{Ending, Seat};
 use rooms::Directory;
 
@@ -154,6 +154,7 @@ pub struct Signalling {
     /// Dialogs that get their BYE, their seats gone.
     ending: BTreeSet<DialogId>,
     questions: Questions,
+    sources: Sources,
     /// The nicknames of all rooms in which they are unique in the domain.
     nicknames: NicknameRegistry,
     /// Counts seats; begins anywhere, as it stands in session descriptions.
@@ -193,6 +194,7 @@ impl Signalling {
             dialogs: BTreeMap::new(),
             ending: BTreeSet::new(),
             questions: Questions::default(),
+            sources: Sources::default(),
             nicknames: NicknameRegistry::default(),
             next_seat,
             phase: Phase::Open,

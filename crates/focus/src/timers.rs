@@ -21,6 +21,8 @@ pub(crate) enum Timer {
     Chunk(SessionId),
     /// A session of a connection held back for a slow connection of a worker: 2 s.
     Hold(ConnectionId, WorkerId, Handle, Handle),
+    /// A connection whose participant has sent more than its rate.
+    Pace(ConnectionId),
     /// A congested connection: 180 s.
     Goodbye(ConnectionId),
     /// A connection that is to be closed once its last octets are out: 5 s.

@@ -175,6 +175,8 @@ pub(crate) struct Connection {
     /// For which slow connection of which worker which of its sessions is held back, and whether by refusing its messages
     /// instead of not reading.
     held_by: BTreeMap<(WorkerId, Handle, Handle), bool>,
+    /// Until when it is not read, as its participant has sent too much.
+    paced_until: Option<Instant>,
     /// Since when it has been congested itself.
     congested_since: Option<Instant>,
     /// Whose media it is to fetch.
@@ -197,6 +199,7 @@ pub(crate) enum ClaimState {
 impl Connection {
     fn reads(&self) -> bool {
         self.holds == 0
+            && self.paced_until.is_none()
             && self.outstanding < OUTSTANDING
             && self.unsettled < WINDOW
             && !self.closing
@@ -248,6 +251,7 @@ impl Worker {
             unsettled: 0,
             holds: 0,
             held_by: BTreeMap::new(),
+            paced_until: None,
             congested_since: None,
             dialing: None,
             paused: false,
@@ -303,6 +307,7 @@ impl Worker {
                 Timer::Silence(connection) => self.silence_expired(now, connection),
                 Timer::Chunk(session) => self.chunk_timer_expired(now, session),
                 Timer::Hold(connection, by, slow, origin) => self.patience_ended(connection, by, slow, origin),
+                Timer::Pace(connection) => self.pace_kept(now, connection),
                 Timer::Goodbye(connection) => self.goodbye(now, connection),
                 Timer::Farewell(connection) => self.drop_connection(now, connection, Cause::ConnectionLost),
             }

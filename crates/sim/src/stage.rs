@@ -89,6 +89,8 @@ pub fn settings(now: Instant) -> Settings {
         sip: vec![SipAddress { transport: sip::Transport::Tcp, host, port: 5060 }],
         outbound: Vec::new(),
         max_message: 100 << 20,
+        message_rate: None,
+        join_rate: None,
         workers: 2,
         epoch: Epoch { instant: now, unix: Duration::from_secs(1_767_225_600) },
     }

@@ -1,6 +1,7 @@
 //! Who calls (RFC 7701 §5.2): by the From of the request where everybody is believed, else by digest (RFC 7616, 8760).
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -11,10 +12,13 @@ use sip::{Request, Source, TransactionId};
 use super::join::Ending;
 use super::{Account, Answer, Output, Phase, Question, QuestionId, Signalling};
 use crate::mail::Cause;
+use crate::pace::{Pace, Rate};
 use crate::settings::Auth;
 
 /// How long an answer is waited for.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// From how many addresses calls are counted at a time. At the bound calls from others get 503.
+const MAX_SOURCES: usize = 100_000;
 /// How many questions may be open. At the bound a caller gets 503.
 const MAX_QUESTIONS: usize = 10_000;
 
@@ -48,6 +52,26 @@ pub(super) struct Caller {
     pub(super) identity: Address,
     pub(super) aliases: Vec<Address>,
     pub(super) display_name: Option<String>,
+}
+
+/// How fast each address calls.
+#[derive(Default)]
+pub(super) struct Sources {
+    paces: BTreeMap<IpAddr, Pace>,
+}
+
+impl Sources {
+    /// Whether another call from there is within the rate.
+    fn admit(&mut self, now: Instant, source: IpAddr, rate: Option<Rate>) -> bool {
+        let Some(rate) = rate else { return true };
+        if self.paces.len() >= MAX_SOURCES {
+            self.paces.retain(|_, pace| !pace.is_even(now));
+        }
+        if self.paces.len() >= MAX_SOURCES && !self.paces.contains_key(&source) {
+            return false;
+        }
+        self.paces.entry(source).or_default().try_take(now, rate)
+    }
 }
 
 /// The questions that are open.
@@ -102,6 +126,9 @@ impl Signalling {
     pub(super) fn called(&mut self, now: Instant, call: Call) {
         let transaction = call.transaction;
         if self.phase != Phase::Open {
+            return self.refuse_for_now(now, transaction);
+        }
+        if call.purpose == Purpose::Join && !self.sources.admit(now, call.source.remote.ip(), self.settings.join_rate) {
             return self.refuse_for_now(now, transaction);
         }
         match (&self.settings.auth, self.authorization(&call.request)) {

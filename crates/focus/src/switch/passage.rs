@@ -106,6 +106,7 @@ impl Passage {
 impl Worker {
     /// A SEND begins.
     pub(crate) fn begin_send(&mut self, now: Instant, handle: Handle, head: &Head<'_>) -> Frame {
+        let (rate, shared) = (self.settings.message_rate, self.is_shared(handle));
         let Some(session) = self.session(handle) else { return Frame::Idle };
         let reply = Reply::to(head, Method::Send);
         let report =
@@ -120,7 +121,8 @@ impl Worker {
             Err(code) => return refused(code, &session.own_path),
         };
         if arrival.first {
-            if session.refusing > 0 {
+            let pace = rate.and_then(|rate| session.pace.take(now, rate));
+            if session.refusing > 0 || (shared && pace.is_some()) {
                 session.inflow.refuse(arrival.slot, 403);
                 return refused(403, &session.own_path);
             }
@@ -133,10 +135,14 @@ impl Worker {
                 passage.heard = Some(now);
                 passage.wish = wants_report.then(|| Wish { report: report(), from: String::new(), to: String::new() });
             }
+            let id = session.connection;
             if !session.chunk_timer_runs {
                 session.chunk_timer_runs = true;
                 let at = now + session.chunk_timer;
                 self.timers.set(at, Timer::Chunk(SessionId { worker: self.id, handle }));
+            }
+            if let Some(until) = pace {
+                self.pause_until(id, until);
             }
         }
         Frame::Chunk(Chunk { session: handle, slot: arrival.slot, reply, failed: None })

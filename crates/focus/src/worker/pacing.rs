@@ -43,6 +43,32 @@ impl Worker {
         }
     }
 
+    /// Whether the connection of a session has sessions of other users too.
+    pub(crate) fn is_shared(&self, handle: Handle) -> bool {
+        let Some(session) = self.sessions.get(handle) else { return false };
+        let Some(connection) = self.connections.get(session.connection.0) else { return false };
+        let mut all = connection.sessions.iter().filter_map(|handle| self.sessions.get(*handle));
+        all.any(|other| other.identity != session.identity)
+    }
+
+    /// Reads no more from a connection whose participant sends too much, for a while.
+    pub(crate) fn pause_until(&mut self, id: ConnectionId, until: Instant) {
+        let Some(connection) = self.connections.get_mut(id.0) else { return };
+        if connection.paced_until.is_none_or(|already| already < until) {
+            connection.paced_until = Some(until);
+            self.timers.set(until, Timer::Pace(id));
+        }
+    }
+
+    /// It may send again, unless it has to wait longer by now.
+    pub(super) fn pace_kept(&mut self, now: Instant, id: ConnectionId) {
+        let Some(connection) = self.connections.get_mut(id.0) else { return };
+        if connection.paced_until.is_some_and(|until| until <= now) {
+            connection.paced_until = None;
+            self.resume(id);
+        }
+    }
+
     /// Octets of a session are under way to other workers.
     pub(crate) fn charge(&mut self, handle: Handle, octets: usize) {
         let Some(session) = self.session(handle) else { return };
@@ -155,15 +181,13 @@ impl Worker {
     /// Stops reading from the origin's connection, if all its sessions are one user's: others must not wait. Where they are
     /// several users', the origin's own messages are refused meanwhile.
     pub(super) fn hold(&mut self, now: Instant, origin: SessionId, by: WorkerId, slow: Handle) {
-        let Some(session) = self.session(origin.handle) else { return };
-        let (id, identity) = (session.connection, session.identity.clone());
+        let Some(id) = self.session(origin.handle).map(|session| session.connection) else { return };
         if by == origin.worker && id.0 == slow {
             // What fills its own connection are its own answers: to stop reading would not empty it.
             return;
         }
+        let shared = self.is_shared(origin.handle);
         let Some(connection) = self.connections.get_mut(id.0) else { return };
-        let mut others = connection.sessions.iter().filter_map(|handle| self.sessions.get(*handle));
-        let shared = others.any(|other| other.identity != identity);
         if connection.held_by.insert((by, slow, origin.handle), shared).is_none() {
             self.timers.set(now + PATIENCE, Timer::Hold(id, by, slow, origin.handle));
             self.count_hold(id, origin.handle, shared, true);
