@@ -12,6 +12,7 @@ use crate::ids::{Place, RoomId, SessionId, StreamId, WorkerId};
 use crate::mail::{Cause, Delivery, Letter, Post, Receipt, Reply, Verdict, Wanted};
 use crate::settings::RoomPolicy;
 use crate::switch;
+use crate::timers::Timer;
 use crate::worker::Worker;
 
 mod seating;
@@ -37,6 +38,8 @@ struct Ticket {
 
 struct Residence {
     room: Room,
+    /// For when a timer of the room is set.
+    due: Option<Instant>,
     /// Of which the room itself has its part.
     policy: RoomPolicy,
     seats: BTreeMap<SeatId, Seat>,
@@ -80,6 +83,7 @@ impl Worker {
     pub(crate) fn open_room(&mut self, id: RoomId, room: Room, policy: RoomPolicy) {
         let residence = Residence {
             room,
+            due: None,
             policy,
             seats: BTreeMap::new(),
             streams: HashMap::new(),
@@ -221,8 +225,8 @@ impl Worker {
         let allowed = residence.room.policy().nicknames;
         match (wanted, residence.seats.get_mut(&id)) {
             (Wanted::Name(name), Some(seat)) => {
-                seat.wishes.push_back((worker, reply));
-                self.command(now, room, Command::Nickname { seat: id, name: Some(name) }, None);
+                let token = seat.wish(worker, reply);
+                self.command(now, room, Command::Nickname { seat: id, token, name: Some(name) }, None);
             }
             (Wanted::Malformed, _) => self.named_by(worker, id, reply, if allowed { 424 } else { 403 }),
             (Wanted::Name(_), None) => self.named_by(worker, id, reply, 481),
@@ -250,13 +254,31 @@ impl Worker {
             return answers;
         };
         residence.room.handle_input(now, command);
+        self.drain(now, id, posting, &mut answers);
+        answers
+    }
+
+    /// A room has something to do of itself.
+    pub(crate) fn room_due(&mut self, now: Instant, id: RoomId) {
+        let Some(residence) = self.homes.rooms.get_mut(&id) else { return };
+        residence.due = None;
+        residence.room.handle_timeout(now);
+        self.drain(now, id, None, &mut Answers::default());
+    }
+
+    /// Carries out what a room says, and notes when it has something to do.
+    fn drain(&mut self, now: Instant, id: RoomId, posting: Option<&Posting<'_>>, answers: &mut Answers) {
+        let Some(residence) = self.homes.rooms.get_mut(&id) else { return };
         let mut effects = std::mem::take(&mut self.effects);
         effects.extend(std::iter::from_fn(|| residence.room.poll_output()));
+        if let Some(at) = residence.room.poll_timeout().filter(|at| residence.due.is_none_or(|due| *at < due)) {
+            residence.due = Some(at);
+            self.timers.set(at, Timer::Room(id));
+        }
         for effect in effects.drain(..) {
-            self.carry_out(now, id, effect, posting, &mut answers);
+            self.carry_out(now, id, effect, posting, answers);
         }
         self.effects = effects;
-        answers
     }
 
     fn carry_out(
@@ -278,8 +300,8 @@ impl Worker {
                 }
             }
             Effect::Reject { refusal, .. } => answers.verdict = Some(Verdict::Refused(refusal)),
-            Effect::Nickname { seat: id, outcome } => {
-                let wish = self.seat_mut(room, id).and_then(|seat| seat.wishes.pop_front());
+            Effect::Nickname { seat: id, token, outcome } => {
+                let wish = self.seat_mut(room, id).and_then(|seat| seat.wishes.remove(&token));
                 if let Some((worker, reply)) = wish {
                     self.named_by(worker, id, reply, outcome.map_or_else(switch::code, |_| 200));
                 }

@@ -15,6 +15,8 @@ pub(crate) enum Timer {
     Bind(RoomId, SeatId),
     /// A seat whose media are gone: the policy's `grace`, 30 s (decision D52).
     Grace(RoomId, SeatId),
+    /// A room has something to do: a nickname that was kept becomes free, or the domain has not answered in time.
+    Room(RoomId),
     /// A connection that has not yet named a session: 30 s after it was opened (RFC 4976 §6.1 gives the figure).
     Silence(ConnectionId),
     /// The chunk reception timer of RFC 7701 §6.1, one for a session: the policy's `chunk_timer`, 540 s.

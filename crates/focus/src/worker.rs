@@ -304,6 +304,7 @@ impl Worker {
             match timer {
                 Timer::Bind(room, seat) => self.bind_expired(now, room, seat),
                 Timer::Grace(room, seat) => self.grace_expired(now, room, seat),
+                Timer::Room(room) => self.room_due(now, room),
                 Timer::Silence(connection) => self.silence_expired(now, connection),
                 Timer::Chunk(session) => self.chunk_timer_expired(now, session),
                 Timer::Hold(connection, by, slow, origin) => self.patience_ended(connection, by, slow, origin),

@@ -68,10 +68,12 @@ pub enum Command<'a> {
         seat: SeatId,
     },
     /// The session wants a nickname (RFC 7701 §7). Answered by [`Nickname`](crate::Effect::Nickname): at once or, where
-    /// the registry of the domain has to be asked, later. Later answers come in the order of the wishes.
+    /// the registry of the domain has to be asked, later, unless the session leaves before.
     Nickname {
         /// The seat.
         seat: SeatId,
+        /// What the answer is to carry, so that the wish is found again.
+        token: u64,
         /// The nickname as it was asked for; nothing or an empty text gives up the one it has (§7.3).
         name: Option<&'a str>,
     },

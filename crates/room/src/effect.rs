@@ -66,6 +66,8 @@ pub enum Effect {
     Nickname {
         /// Whose wish it was.
         seat: SeatId,
+        /// The token of the command.
+        token: u64,
         /// The nickname in force as it is to be shown (`None` after a removal), or why nothing has changed.
         outcome: Result<Option<String>, Refusal>,
     },

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Instant;
 
 use crate::reserved::Reserved;
-use crate::roster::{Presence, Roster, Seat, Shown};
+use crate::roster::{Presence, Roster, Seat, Shown, Wish};
 use crate::routing::{Names, Private, check_sender, single_recipient};
 use crate::{
     Address, AskId, Audience, Capabilities, Change, Command, DeleteWhen, Dismissal, Effect, Epoch, Guest,
@@ -112,7 +112,9 @@ impl Room {
             Command::Suspend { seat } => self.suspend(seat),
             Command::Update { seat, capabilities } => self.update(seat, capabilities),
             Command::Leave { seat } => self.leave(now, seat),
-            Command::Nickname { seat, name } => self.nickname(now, seat, name.unwrap_or_default()),
+            Command::Nickname { seat, token, name } => {
+                self.nickname(now, Wish { seat, token }, name.unwrap_or_default());
+            }
             Command::Post { seat, token, from, to, content_type } => {
                 let effect = match self.route(seat, from, to, content_type) {
                     Ok(audience) => Effect::Deliver { seat, token, sequence: self.next_sequence(), audience },

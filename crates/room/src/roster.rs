@@ -79,13 +79,21 @@ pub(crate) struct Granted {
     pub(crate) in_domain: bool,
 }
 
+/// Where the answer to a wish for a nickname goes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wish {
+    pub(crate) seat: SeatId,
+    pub(crate) token: u64,
+}
+
 /// A nickname that is held in the room while the registry of the domain is asked.
 #[derive(Debug)]
 pub(crate) struct Pending {
     pub(crate) ask: AskId,
+    pub(crate) wish: Wish,
     pub(crate) nickname: Nickname,
-    /// What the session wished for since: a nickname, or none.
-    pub(crate) waiting: VecDeque<Option<Nickname>>,
+    /// What the session wished for since.
+    pub(crate) waiting: VecDeque<(Wish, Option<Nickname>)>,
 }
 
 impl Seat {

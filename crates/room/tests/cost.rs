@@ -25,7 +25,7 @@ fn visitor(number: u64) -> Guest {
 fn live(stage: &mut Stage, seat: u64, guest: Guest) {
     stage.give(Command::Join { seat: SeatId(seat), guest });
     stage.give(Command::Enter { seat: SeatId(seat) });
-    stage.give(Command::Nickname { seat: SeatId(seat), name: Some(&format!("n{seat}")) });
+    stage.give(Command::Nickname { seat: SeatId(seat), token: 1, name: Some(&format!("n{seat}")) });
     while stage.room.poll_output().is_some() {}
 }
 

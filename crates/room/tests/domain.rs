@@ -272,7 +272,7 @@ fn a_nickname_is_one_users_in_all_rooms_of_the_domain() {
     second.member(2, "sip:alice@d");
     second.member(3, "sip:bob@d");
     let mut wish = |stage: &mut Stage, seat: u64, name: &str| {
-        stage.give(Command::Nickname { seat: SeatId(seat), name: Some(name) });
+        stage.wish(SeatId(seat), name);
         carry(&mut registry, stage);
         carry(&mut registry, stage);
         let nickname = stage.room.users().find(|user| user.seats.iter().any(|it| it.seat == SeatId(seat)));
@@ -390,8 +390,8 @@ struct Domain {
     registry: NicknameRegistry,
     letters: VecDeque<(usize, Registration)>,
     answers: [VecDeque<(room::AskId, bool)>; 2],
-    /// The seats of each room, with how many wishes each has that are not answered.
-    seats: [Vec<(SeatId, usize)>; 2],
+    /// The seats of each room, with the wishes of each that are not answered.
+    seats: [Vec<(SeatId, Vec<u64>)>; 2],
     next: u64,
     /// Whether no room has ever had another scope than the domain.
     pure: bool,
@@ -420,16 +420,17 @@ impl Domain {
                 self.next += 1;
                 self.stages[room].give(Command::Join { seat, guest: common::guest(&format!("sip:u{user}@d")) });
                 self.stages[room].give(Command::Enter { seat });
-                self.seats[room].push((seat, 0));
+                self.seats[room].push((seat, Vec::new()));
             }
             Event::Leave { room, seat } if seat < self.seats[room].len() => {
                 let (seat, _) = self.seats[room].remove(seat);
                 self.stages[room].give(Command::Leave { seat });
             }
             Event::Wish { room, seat, name } if seat < self.seats[room].len() => {
-                self.seats[room][seat].1 += 1;
-                let seat = self.seats[room][seat].0;
-                self.stages[room].give(Command::Nickname { seat, name: Some(name) });
+                let (seat, open) = &mut self.seats[room][seat];
+                open.push(self.next);
+                self.stages[room].give(Command::Nickname { seat: *seat, token: self.next, name: Some(name) });
+                self.next += 1;
             }
             Event::Ask => {
                 if let Some((room, letter)) = self.letters.pop_front() {
@@ -462,9 +463,10 @@ impl Domain {
             for effect in self.stages[room].effects() {
                 match effect {
                     Effect::Register(registration) => self.letters.push_back((room, registration)),
-                    Effect::Nickname { seat, .. } => {
-                        let open = self.seats[room].iter_mut().find(|(id, _)| *id == seat).expect("it is there");
-                        open.1 = open.1.checked_sub(1).expect("an answer to a wish");
+                    Effect::Nickname { seat, token, .. } => {
+                        let (_, open) = self.seats[room].iter_mut().find(|(id, _)| *id == seat).expect("it is there");
+                        let wish = open.iter().position(|wish| *wish == token).expect("an answer to a wish");
+                        open.remove(wish);
                     }
                     _ => {}
                 }
@@ -529,7 +531,7 @@ proptest! {
         // Every wish is answered in the end.
         domain.settle();
         domain.check(confusables)?;
-        prop_assert!(domain.seats.iter().flatten().all(|(_, open)| *open == 0));
+        prop_assert!(domain.seats.iter().flatten().all(|(_, open)| open.is_empty()));
         // When all have left and the quarantine is over, nothing is held anywhere.
         for room in 0..2 {
             while !domain.seats[room].is_empty() {
@@ -547,11 +549,18 @@ proptest! {
 }
 
 #[test]
-fn refusals_of_the_registry_are_told_apart_from_its_silence() {
+fn an_answer_says_to_which_wish_it_is() {
     let mut stage = stage();
-    stage.give(Command::Nickname { seat: SeatId(1), name: Some("x") });
+    let seat = SeatId(1);
+    for (token, name) in [(10, "x"), (11, ""), (12, "a\u{202e}b")] {
+        stage.give(Command::Nickname { seat, token, name: Some(name) });
+    }
+    let answers = |stage: &mut Stage| -> Vec<Effect> {
+        stage.effects().into_iter().filter(|effect| matches!(effect, Effect::Nickname { .. })).collect()
+    };
+    // What is malformed is known at once; the others wait.
+    let answer = |token, outcome| Effect::Nickname { seat, token, outcome };
+    assert_eq!(answers(&mut stage), [answer(12, Err(Refusal::NicknameMalformed))]);
     stage.wait(5);
-    let outcomes: Vec<_> =
-        stage.effects().into_iter().filter(|effect| matches!(effect, Effect::Nickname { .. })).collect();
-    assert_eq!(outcomes, [Effect::Nickname { seat: SeatId(1), outcome: Err(Refusal::NicknameUndecided) }]);
+    assert_eq!(answers(&mut stage), [answer(10, Err(Refusal::NicknameUndecided)), answer(11, Ok(None))]);
 }

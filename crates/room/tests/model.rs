@@ -433,7 +433,7 @@ impl Both {
                 self.model.leave(now, seat(*place))
             }
             Step::Nickname(place, name) => {
-                self.stage.give(Command::Nickname { seat: seat(*place), name: Some(NAMES[*name]) });
+                self.stage.give(Command::Nickname { seat: seat(*place), token: 7, name: Some(NAMES[*name]) });
                 self.model.nickname(now, seat(*place), NAMES[*name])
             }
             Step::Post { seat: place, from, to, content_type } => {

@@ -1,6 +1,6 @@
 //! Seats at the home of a room: given, bound to a session, kept for a while when the media are gone, given up.
 
-use std::collections::VecDeque;
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use msrp::encode::ident;
@@ -27,8 +27,18 @@ pub(super) struct Seat {
     peer: Peer,
     identity: Address,
     capabilities: Capabilities,
-    /// Wishes for a nickname that the room has not answered, in order.
-    pub(super) wishes: VecDeque<(WorkerId, Reply)>,
+    /// Wishes for a nickname that the room has not answered: a few, for it refuses more than that at once.
+    pub(super) wishes: BTreeMap<u64, (WorkerId, Reply)>,
+    wished: u64,
+}
+
+impl Seat {
+    /// Notes where the answer to a wish for a nickname goes, and by what it is found.
+    pub(super) fn wish(&mut self, worker: WorkerId, reply: Reply) -> u64 {
+        self.wished += 1;
+        self.wishes.insert(self.wished, (worker, reply));
+        self.wished
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -73,7 +83,8 @@ impl Worker {
             peer: media,
             identity,
             capabilities,
-            wishes: VecDeque::new(),
+            wishes: BTreeMap::new(),
+            wished: 0,
         };
         residence.seats.insert(id, seat);
         if let Some(session) = self.await_session(now, room, id) {

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use super::Room;
-use crate::roster::{Granted, Pending, Seat};
+use crate::roster::{Granted, Pending, Seat, Wish};
 use crate::{AskId, Effect, Nickname, NicknameScope, Refusal, Registration, SeatId};
 
 /// How long the registry of the domain may take for an answer.
@@ -17,21 +17,21 @@ const MAX_WAITING: usize = 4;
 
 impl Room {
     /// A session wants a nickname, or none.
-    pub(super) fn nickname(&mut self, now: Instant, id: SeatId, name: &str) {
-        let wish = match self.wish(id, name) {
-            Ok(wish) => wish,
-            Err(refusal) => return self.answer(id, Err(refusal)),
+    pub(super) fn nickname(&mut self, now: Instant, wish: Wish, name: &str) {
+        let nickname = match self.wished(wish.seat, name) {
+            Ok(nickname) => nickname,
+            Err(refusal) => return self.answer(wish, Err(refusal)),
         };
-        match self.roster.seat_mut(id).and_then(|seat| seat.pending.as_mut()) {
-            None => self.carry_out(now, id, wish),
-            Some(pending) if pending.waiting.len() < MAX_WAITING => pending.waiting.push_back(wish),
-            Some(_) => self.answer(id, Err(Refusal::NicknameBusy)),
+        match self.roster.seat_mut(wish.seat).and_then(|seat| seat.pending.as_mut()) {
+            None => self.carry_out(now, wish, nickname),
+            Some(pending) if pending.waiting.len() < MAX_WAITING => pending.waiting.push_back((wish, nickname)),
+            Some(_) => self.answer(wish, Err(Refusal::NicknameBusy)),
         }
     }
 
     /// The nickname that a session may wish for, or none where it gives up the one it has (§7.3). The order of the
     /// checks is that of §7.1.
-    fn wish(&self, id: SeatId, name: &str) -> Result<Option<Nickname>, Refusal> {
+    fn wished(&self, id: SeatId, name: &str) -> Result<Option<Nickname>, Refusal> {
         let seat = self.roster.seat(id).filter(|seat| seat.is_present()).ok_or(Refusal::NotAMember)?;
         if self.closed {
             return Err(Refusal::Closed);
@@ -50,24 +50,25 @@ impl Room {
     }
 
     /// Carries out a wish as far as the room can.
-    fn carry_out(&mut self, now: Instant, id: SeatId, wish: Option<Nickname>) {
-        let Some(nickname) = wish else { return self.replace(now, id, None) };
-        let Some(account) = self.roster.seat(id).map(|seat| seat.account.clone()) else { return };
+    fn carry_out(&mut self, now: Instant, wish: Wish, nickname: Option<Nickname>) {
+        let Some(nickname) = nickname else { return self.replace(now, wish, None) };
+        let seat = wish.seat;
+        let Some(account) = self.roster.seat(seat).map(|seat| seat.account.clone()) else { return };
         let confusables = self.policy.nickname_confusables;
-        if self.nicknames.reserve(now, id, &account, &nickname, confusables).is_err() {
-            return self.answer(id, Err(Refusal::NicknameTaken));
+        if self.nicknames.reserve(now, seat, &account, &nickname, confusables).is_err() {
+            return self.answer(wish, Err(Refusal::NicknameTaken));
         }
         if self.policy.nickname_scope == NicknameScope::Room {
-            return self.replace(now, id, Some((nickname, false)));
+            return self.replace(now, wish, Some((nickname, false)));
         }
         self.asked = self.asked.saturating_add(1);
         let ask = AskId(self.asked);
-        self.asks.insert(ask, (id, now + ANSWER_WITHIN));
-        let pending = Pending { ask, nickname: nickname.clone(), waiting: VecDeque::new() };
-        if let Some(seat) = self.roster.seat_mut(id) {
+        self.asks.insert(ask, (seat, now + ANSWER_WITHIN));
+        let pending = Pending { ask, wish, nickname: nickname.clone(), waiting: VecDeque::new() };
+        if let Some(seat) = self.roster.seat_mut(seat) {
             seat.pending = Some(Box::new(pending));
         }
-        let question = Registration::Reserve { ask, seat: id, account, nickname, confusables };
+        let question = Registration::Reserve { ask, seat, account, nickname, confusables };
         self.effects.push_back(Effect::Register(question));
     }
 
@@ -75,12 +76,12 @@ impl Room {
     pub(super) fn nickname_answer(&mut self, now: Instant, ask: AskId, granted: bool) {
         let Some((id, _)) = self.asks.remove(&ask) else { return };
         let Some(pending) = self.roster.seat_mut(id).and_then(|seat| seat.pending.take()) else { return };
-        let Pending { nickname, waiting, .. } = *pending;
+        let Pending { wish, nickname, waiting, .. } = *pending;
         if granted {
-            self.replace(now, id, Some((nickname, true)));
+            self.replace(now, wish, Some((nickname, true)));
         } else {
             self.withdraw(now, id, &nickname);
-            self.answer(id, Err(Refusal::NicknameTaken));
+            self.answer(wish, Err(Refusal::NicknameTaken));
         }
         self.go_on(now, id, waiting);
     }
@@ -91,21 +92,21 @@ impl Room {
             let (id, _) = entry.remove();
             let Some(seat) = self.roster.seat_mut(id) else { continue };
             let Some(pending) = seat.pending.take() else { continue };
-            let Pending { nickname, waiting, .. } = *pending;
+            let Pending { wish, nickname, waiting, .. } = *pending;
             let is_in_force = seat.has_nickname(&nickname) && seat.nickname.as_ref().is_some_and(|it| it.in_domain);
             if !is_in_force {
                 self.release_in_domain(id, &nickname);
             }
             self.withdraw(now, id, &nickname);
-            self.answer(id, Err(Refusal::NicknameUndecided));
+            self.answer(wish, Err(Refusal::NicknameUndecided));
             self.go_on(now, id, waiting);
         }
     }
 
     /// Carries out the wishes that have waited, until one of them has to wait for the registry itself.
-    fn go_on(&mut self, now: Instant, id: SeatId, mut waiting: VecDeque<Option<Nickname>>) {
-        while let Some(wish) = waiting.pop_front() {
-            self.carry_out(now, id, wish);
+    fn go_on(&mut self, now: Instant, id: SeatId, mut waiting: VecDeque<(Wish, Option<Nickname>)>) {
+        while let Some((wish, nickname)) = waiting.pop_front() {
+            self.carry_out(now, wish, nickname);
             if let Some(pending) = self.roster.seat_mut(id).and_then(|seat| seat.pending.as_mut()) {
                 pending.waiting = waiting;
                 return;
@@ -114,20 +115,20 @@ impl Room {
     }
 
     /// Puts a nickname, or none, in the place of the old one, which is released only now (§7.2).
-    fn replace(&mut self, now: Instant, id: SeatId, nickname: Option<(Nickname, bool)>) {
-        let Some(identity) = self.roster.seat(id).map(|seat| seat.identity.clone()) else { return };
+    fn replace(&mut self, now: Instant, wish: Wish, nickname: Option<(Nickname, bool)>) {
+        let Some(identity) = self.roster.seat(wish.seat).map(|seat| seat.identity.clone()) else { return };
         let shown = self.roster.shown(&identity);
         let granted = nickname.map(|(nickname, in_domain)| {
             self.grants = self.grants.saturating_add(1);
             Granted { nickname, order: self.grants, in_domain }
         });
-        let Some(seat) = self.roster.seat_mut(id) else { return };
+        let Some(seat) = self.roster.seat_mut(wish.seat) else { return };
         let old = std::mem::replace(&mut seat.nickname, granted);
         let outcome = seat.nickname.as_ref().map(|granted| granted.nickname.shown().to_owned());
         if let Some(old) = old {
-            self.release_old(now, id, &old);
+            self.release_old(now, wish.seat, &old);
         }
-        self.answer(id, Ok(outcome));
+        self.answer(wish, Ok(outcome));
         self.report_shown(identity, shown);
     }
 
@@ -178,7 +179,7 @@ impl Room {
         self.effects.push_back(Effect::Register(Registration::Release { seat, nickname: nickname.clone(), keep }));
     }
 
-    fn answer(&mut self, seat: SeatId, outcome: Result<Option<String>, Refusal>) {
-        self.effects.push_back(Effect::Nickname { seat, outcome });
+    fn answer(&mut self, wish: Wish, outcome: Result<Option<String>, Refusal>) {
+        self.effects.push_back(Effect::Nickname { seat: wish.seat, token: wish.token, outcome });
     }
 }

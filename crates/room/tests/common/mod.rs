@@ -81,7 +81,7 @@ impl Stage {
             "suspend" => self.give(Command::Suspend { seat: seat() }),
             "leave" => self.give(Command::Leave { seat: seat() }),
             "update" => self.give(Command::Update { seat: seat(), capabilities: read_capabilities(rest) }),
-            "nick" => self.give(Command::Nickname { seat: seat(), name: Some(rest) }),
+            "nick" => self.wish(seat(), rest),
             "answer" => self.give(Command::NicknameAnswer { ask: AskId(number()), granted: rest == "yes" }),
             "wait" => {
                 self.now += Duration::from_secs(number());
@@ -100,6 +100,12 @@ impl Stage {
         self.token += 1;
         let (from, to, token) = (uris(from), uris(to), self.token);
         self.give(Command::Post { seat, token, from: &from, to: &to, content_type });
+    }
+
+    /// Gives a wish for a nickname.
+    pub(crate) fn wish(&mut self, seat: SeatId, name: &str) {
+        self.token += 1;
+        self.give(Command::Nickname { seat, token: self.token, name: Some(name) });
     }
 
     /// Gives one command.
@@ -121,9 +127,10 @@ impl Stage {
 
     /// What the room makes of a wish for a nickname, when it answers at once.
     pub(crate) fn nick(&mut self, seat: u64, name: &str) -> Result<Option<String>, Refusal> {
-        self.give(Command::Nickname { seat: SeatId(seat), name: Some(name) });
+        self.wish(SeatId(seat), name);
+        let sent = self.token;
         let mut outcomes = self.effects().into_iter().filter_map(|effect| match effect {
-            Effect::Nickname { outcome, .. } => Some(outcome),
+            Effect::Nickname { token, outcome, .. } if token == sent => Some(outcome),
             _ => None,
         });
         outcomes.next().expect("an answer at once")
@@ -168,9 +175,9 @@ pub(crate) fn tell(effect: &Effect) -> String {
             format!("deliver {} #{token} as {place} to {}", seat.0, tell_audience(audience))
         }
         Effect::Reject { seat, token, refusal } => format!("reject {} #{token} {refusal:?}", seat.0),
-        Effect::Nickname { seat, outcome: Ok(Some(name)) } => format!("nickname {} \"{name}\"", seat.0),
-        Effect::Nickname { seat, outcome: Ok(None) } => format!("nickname {} none", seat.0),
-        Effect::Nickname { seat, outcome: Err(refusal) } => format!("nickname {} refused {refusal:?}", seat.0),
+        Effect::Nickname { seat, outcome: Ok(Some(name)), .. } => format!("nickname {} \"{name}\"", seat.0),
+        Effect::Nickname { seat, outcome: Ok(None), .. } => format!("nickname {} none", seat.0),
+        Effect::Nickname { seat, outcome: Err(refusal), .. } => format!("nickname {} refused {refusal:?}", seat.0),
         Effect::Register(registration) => tell_registration(registration),
         Effect::Dismiss { seat, reason } => format!("dismiss {} {reason:?}", seat.0),
         Effect::Roster(change) => tell_change(change),
