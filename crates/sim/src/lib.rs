@@ -8,3 +8,4 @@ pub mod people;
 pub mod rng;
 pub mod script;
 pub mod stage;
+pub mod world;
