@@ -37,13 +37,14 @@ pub(crate) fn some_instant() -> Instant {
 pub(crate) struct Stage {
     pub(crate) room: Room,
     pub(crate) now: Instant,
-    token: u64,
+    posts: u64,
+    wishes: u64,
 }
 
 impl Stage {
     pub(crate) fn new(policy: Policy) -> Self {
         let room = Room::new(address(LOBBY), &["192.0.2.1", "[2001:db8::1]:5060"], policy);
-        Self { room, now: some_instant(), token: 0 }
+        Self { room, now: some_instant(), posts: 0, wishes: 0 }
     }
 
     /// Gives the commands of a script and compares what the room says with what stands there.
@@ -97,15 +98,15 @@ impl Stage {
         let (from, rest) = rest.split_once("-> ").expect("an arrow");
         let (to, content_type) = rest.rsplit_once(' ').unwrap_or(("", rest));
         let uris = |text| -> Vec<&str> { str::split(text, ['<', '>']).skip(1).step_by(2).collect() };
-        self.token += 1;
-        let (from, to, token) = (uris(from), uris(to), self.token);
+        self.posts += 1;
+        let (from, to, token) = (uris(from), uris(to), self.posts);
         self.give(Command::Post { seat, token, from: &from, to: &to, content_type });
     }
 
     /// Gives a wish for a nickname.
     pub(crate) fn wish(&mut self, seat: SeatId, name: &str) {
-        self.token += 1;
-        self.give(Command::Nickname { seat, token: self.token, name: Some(name) });
+        self.wishes += 1;
+        self.give(Command::Nickname { seat, token: self.wishes, name: Some(name) });
     }
 
     /// Gives one command.
@@ -128,7 +129,7 @@ impl Stage {
     /// What the room makes of a wish for a nickname, when it answers at once.
     pub(crate) fn nick(&mut self, seat: u64, name: &str) -> Result<Option<String>, Refusal> {
         self.wish(SeatId(seat), name);
-        let sent = self.token;
+        let sent = self.wishes;
         let mut outcomes = self.effects().into_iter().filter_map(|effect| match effect {
             Effect::Nickname { token, outcome, .. } if token == sent => Some(outcome),
             _ => None,
