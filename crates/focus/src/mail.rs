@@ -81,7 +81,7 @@ pub(crate) enum Letter {
     /// The session of a seat ends.
     Unseat { seat: SeatId },
     /// The capabilities of a seat's session have changed.
-    Updated { seat: SeatId, capabilities: Capabilities },
+    Updated { seat: SeatId, media: Peer, capabilities: Capabilities },
     /// What the room made of a message.
     Verdict { seat: SeatId, stream: StreamId, verdict: Verdict },
     /// So many octets of a session have reached everybody: no more than a window of them is ever under way.
@@ -129,6 +129,8 @@ pub(crate) struct Peer {
     pub(crate) path: Box<str>,
     pub(crate) secure: bool,
     pub(crate) max_size: Option<u64>,
+    /// Whether it sends messages at all (RFC 4975 §8.9).
+    pub(crate) speaks: bool,
 }
 
 /// What a worker must know of a session that is bound on one of its connections.

@@ -8,7 +8,7 @@ use room::{Address, Capabilities, MediaTypes, SeatId};
 
 use crate::branch::Outbound;
 use crate::ids::{ConnectionId, RoomId, StreamId, WorkerId};
-use crate::mail::Facts;
+use crate::mail::{Facts, Peer};
 use crate::pace::Pace;
 use crate::switch::{Asked, Passage};
 
@@ -33,6 +33,8 @@ pub(crate) struct Session {
     types: MediaTypes,
     anything: bool,
     pub(crate) max_size: Option<u64>,
+    /// Whether the peer sends messages at all (RFC 4975 §8.9).
+    pub(crate) speaks: bool,
     /// The longest chunk, in octets, that the relays before the peer take; nothing without relays.
     pub(crate) chunk_limit: Option<usize>,
     /// The room's URI, in whose name the switch itself speaks.
@@ -80,6 +82,7 @@ impl Session {
             anything: facts.peer.max_size.is_none() && facts.types.accepts_anything(),
             types: facts.types,
             max_size: facts.peer.max_size,
+            speaks: facts.peer.speaks,
             chunk_limit: facts.peer.path.contains(' ').then_some(RELAYED_CHUNK),
             room_address: facts.room_address,
             congested_max: facts.congested_max,
@@ -105,8 +108,9 @@ impl Session {
         self.opening.get(..usize::from(self.suffix)).unwrap_or_default()
     }
 
-    /// What its peer accepts is another.
-    pub(crate) fn update(&mut self, capabilities: Capabilities) {
+    /// What its peer accepts and does is another. Its path is the same.
+    pub(crate) fn update(&mut self, media: &Peer, capabilities: Capabilities) {
+        (self.max_size, self.speaks) = (media.max_size, media.speaks);
         self.private_messages = capabilities.private_messages;
         self.anything = self.max_size.is_none() && capabilities.types.accepts_anything();
         self.types = capabilities.types;

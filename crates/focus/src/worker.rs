@@ -17,7 +17,7 @@ use crate::arena::Arena;
 use crate::branch::{Branches, Outbound};
 use crate::home::Homes;
 use crate::ids::{ConnectionId, Handle, Place, RoomId, SessionId, StreamId, WorkerId};
-use crate::mail::{Cause, Facts, Letter, Mail, Receipt};
+use crate::mail::{Cause, Facts, Letter, Mail, Peer, Receipt};
 use crate::outlet::Outlets;
 use crate::session::Session;
 use crate::settings::Settings;
@@ -431,10 +431,10 @@ impl Worker {
         }
     }
 
-    pub(crate) fn update_session(&mut self, seat: SeatId, capabilities: Capabilities) {
+    pub(crate) fn update_session(&mut self, seat: SeatId, media: &Peer, capabilities: Capabilities) {
         let Some(handle) = self.seats.get(&seat) else { return };
         let Some(session) = self.sessions.get_mut(*handle) else { return };
-        session.update(capabilities);
+        session.update(media, capabilities);
         self.branches.update(session);
     }
 
@@ -510,7 +510,7 @@ impl Worker {
             Letter::Claimed { connection, facts, epoch } => self.claimed(now, connection, *facts, epoch),
             Letter::Unclaimed { connection, session, code } => self.unclaimed(now, connection, session, code),
             Letter::Unseat { seat } => self.end_session(now, seat),
-            Letter::Updated { seat, capabilities } => self.update_session(seat, capabilities),
+            Letter::Updated { seat, media, capabilities } => self.update_session(seat, &media, capabilities),
             Letter::Verdict { seat, stream, verdict } => self.judged(now, seat, stream, verdict),
             Letter::Named { seat, reply, code } => self.named(seat, &reply, code),
             Letter::Deliver(delivery) => {

@@ -193,12 +193,12 @@ impl Worker {
         self.command(now, room, update, None);
         let Some(seat) = self.seat_mut(room, id) else { return };
         let moves = seat.peer.path != peer.path || seat.peer.secure != peer.secure;
-        (seat.peer, seat.capabilities) = (peer, capabilities.clone());
+        (seat.peer, seat.capabilities) = (peer.clone(), capabilities.clone());
         let session = match seat.state {
             State::Awaited(_) => Some(seat.session.clone()),
             State::Bound(worker) if !moves => {
                 let session = seat.session.clone();
-                self.tell_session(worker, id, capabilities);
+                self.tell_session(worker, id, peer, capabilities);
                 Some(session)
             }
             State::Bound(_) => {
@@ -212,11 +212,11 @@ impl Worker {
         }
     }
 
-    fn tell_session(&mut self, worker: WorkerId, seat: SeatId, capabilities: Capabilities) {
+    fn tell_session(&mut self, worker: WorkerId, seat: SeatId, media: Peer, capabilities: Capabilities) {
         if worker == self.id {
-            self.update_session(seat, capabilities);
+            self.update_session(seat, &media, capabilities);
         } else {
-            self.post(Place::Worker(worker), Letter::Updated { seat, capabilities });
+            self.post(Place::Worker(worker), Letter::Updated { seat, media, capabilities });
         }
     }
 

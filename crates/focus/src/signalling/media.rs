@@ -60,8 +60,8 @@ impl Agreed {
 
     /// The caller's side of the session.
     pub(super) fn peer(&self) -> Peer {
-        let MessageMedia { path, secure, max_size, .. } = &self.media;
-        Peer { path: path.as_str().into(), secure: *secure, max_size: *max_size }
+        let MessageMedia { path, secure, max_size, direction, .. } = &self.media;
+        Peer { path: path.as_str().into(), secure: *secure, max_size: *max_size, speaks: direction.sends() }
     }
 
     /// Where the caller waits to be connected to, if it does (RFC 6135).
@@ -72,12 +72,15 @@ impl Agreed {
     }
 
     /// What the caller's user agent can do. Types at the top level may be wrapped too; where nothing but the wrapper is
-    /// listed, text may be (decision D53).
+    /// listed, text may be (decision D53). Who only sends takes none at all (RFC 4975 §8.9).
     pub(super) fn capabilities(&self) -> Capabilities {
         let listed = self.media.accept_types.iter().chain(&self.media.accept_wrapped_types).map(String::as_str);
         let mut types: Vec<&str> = listed.filter(|entry| !entry.eq_ignore_ascii_case("message/cpim")).collect();
         if types.is_empty() {
             types.push("text/plain");
+        }
+        if !self.media.direction.receives() {
+            types.clear();
         }
         Capabilities {
             private_messages: self.media.declares_private_messages(),

@@ -122,7 +122,8 @@ impl Worker {
         };
         if arrival.first {
             let pace = rate.and_then(|rate| session.pace.take(now, rate));
-            if session.refusing > 0 || (shared && pace.is_some()) {
+            let unheard = !session.speaks && arrival.total != Some(0);
+            if unheard || session.refusing > 0 || (shared && pace.is_some()) {
                 session.inflow.refuse(arrival.slot, 403);
                 return refused(403, &session.own_path);
             }
