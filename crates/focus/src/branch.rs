@@ -208,17 +208,18 @@ impl Branches {
         }
     }
 
-    /// Ends with `#` every copy that is on its way to one of these sessions.
-    pub(crate) fn cut_all(&mut self, of: &[Handle], sessions: &Arena<Session>, outlets: &mut Outlets) {
+    /// Ends with `#` every copy that is on its way to one of these sessions; which those are that had one.
+    pub(crate) fn cut_all(&mut self, of: &[Handle], sessions: &Arena<Session>, outlets: &mut Outlets) -> Vec<Handle> {
         let under_way = self.streams.iter().flat_map(|(id, stream)| {
             let theirs = stream.recipients.iter().filter(|handle| of.contains(handle));
             theirs.map(|handle| (*id, *handle))
         });
         let mut under_way: Vec<(StreamId, Handle)> = under_way.collect();
         under_way.sort_unstable();
-        for (id, handle) in under_way {
-            self.cut(id, handle, sessions, outlets);
+        for (id, handle) in &under_way {
+            self.cut(*id, *handle, sessions, outlets);
         }
+        under_way.into_iter().map(|(_, handle)| handle).collect()
     }
 
     /// A message for one session alone, from the room itself.

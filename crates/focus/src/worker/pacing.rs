@@ -106,8 +106,8 @@ impl Worker {
         let Some(connection) = self.connections.get_mut(id.0) else { return };
         connection.congested_since = Some(now);
         self.timers.set(now + GOODBYE, Timer::Goodbye(id));
-        self.branches.cut_all(&connection.sessions, &self.sessions, &mut self.outlets);
-        for session in connection.sessions.clone() {
+        let cut = self.branches.cut_all(&connection.sessions, &self.sessions, &mut self.outlets);
+        for session in cut {
             self.left_out(session);
         }
     }
