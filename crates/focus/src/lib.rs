@@ -33,3 +33,5 @@ pub use pace::Rate;
 pub use settings::Settings;
 pub use signalling::Signalling;
 pub use worker::Worker;
+// What stands on this face and is theirs: nobody above needs to import them.
+pub use {room, sip};

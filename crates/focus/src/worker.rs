@@ -129,6 +129,13 @@ pub struct Moving {
     rest: Vec<u8>,
 }
 
+impl Moving {
+    /// Roughly how many octets it holds.
+    pub fn octets(&self) -> usize {
+        self.rest.len()
+    }
+}
+
 /// A worker.
 pub struct Worker {
     pub(crate) id: WorkerId,

@@ -3,6 +3,7 @@
 //! A key that is unknown, out of range or not carried out yet stops the start; each complaint names its line, the key and what
 //! would be right. Nothing is looked up and nothing is opened here.
 
+mod network;
 mod reader;
 mod rooms;
 mod sections;
@@ -19,6 +20,8 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use focus::room::NicknameScope;
+use focus::settings::Network;
 use toml::de::DeTable;
 
 pub(crate) use reader::Problem;
@@ -36,6 +39,12 @@ pub(crate) struct Config {
     pub(crate) msrp: Service,
     /// The longest message that a room takes, in octets.
     pub(crate) max_message: u64,
+    /// How many messages a participant sends in a second.
+    pub(crate) message_rate: Option<u32>,
+    /// How many INVITEs a source address sends in a second.
+    pub(crate) join_rate: Option<u32>,
+    /// Where the server may connect to of its own accord.
+    pub(crate) outbound: Vec<Network>,
     /// Where HTTP is served; may be nowhere.
     pub(crate) http: Vec<SocketAddr>,
     /// The operator's certificate chain and its key, PEM files; without them a self-signed pair is made in `data_dir`.
@@ -218,6 +227,9 @@ pub(crate) enum Create {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct RoomPolicy {
     pub(crate) nicknames: bool,
+    pub(crate) nickname_scope: NicknameScope,
+    /// How long a nickname is kept for who left.
+    pub(crate) nickname_quarantine: Duration,
     pub(crate) private_messages: bool,
     /// Whether a user may be in it more than once at a time.
     pub(crate) simultaneous_access: bool,
@@ -228,18 +240,26 @@ pub(crate) struct RoomPolicy {
     pub(crate) wrapped_types: Vec<String>,
     /// How long the next chunk of a message may take.
     pub(crate) chunk_timer: Duration,
+    /// The longest message, in octets, that still goes to a recipient that is slow.
+    pub(crate) congested_max_message: u64,
+    /// How long a participant without its media connection keeps its seat.
+    pub(crate) grace: Duration,
 }
 
 impl Default for RoomPolicy {
     fn default() -> Self {
         RoomPolicy {
             nicknames: true,
+            nickname_scope: NicknameScope::Room,
+            nickname_quarantine: Duration::from_secs(300),
             private_messages: true,
             simultaneous_access: true,
             force_tls: false,
             delete_when: DeleteWhen::Empty,
             wrapped_types: vec!["*".to_owned()],
             chunk_timer: Duration::from_secs(540),
+            congested_max_message: 2048,
+            grace: Duration::from_secs(30),
         }
     }
 }
@@ -299,6 +319,9 @@ impl Config {
             sip: service(sip.map(|(protocol, port)| loopback(protocol, port)).to_vec()),
             msrp: service(msrp.map(|(protocol, port)| loopback(protocol, port)).to_vec()),
             max_message: 100 << 20,
+            message_rate: Some(100),
+            join_rate: Some(50),
+            outbound: network::LOOPBACK.to_vec(),
             http: vec![(Ipv4Addr::LOCALHOST, 8080).into()],
             tls: None,
             auth: Auth::Digest { realm: "localhost".to_owned(), md5: true },

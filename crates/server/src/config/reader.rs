@@ -42,7 +42,10 @@ impl<'t> Source<'t> {
     }
 
     /// The whole document as a section without a name; none where it is not TOML.
-    pub(crate) fn document(&mut self, document: &'t Result<Spanned<DeTable<'t>>, toml::de::Error>) -> Option<Section<'t>> {
+    pub(crate) fn document(
+        &mut self,
+        document: &'t Result<Spanned<DeTable<'t>>, toml::de::Error>,
+    ) -> Option<Section<'t>> {
         match document {
             Ok(table) => Some(self.section(String::new(), 1, table.get_ref())),
             Err(error) => {

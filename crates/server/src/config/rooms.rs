@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use focus::room::NicknameScope;
 use toml::de::DeValue;
 
 use super::reader::{Section, Source};
@@ -22,7 +23,9 @@ pub(super) fn read<'t>(source: &mut Source<'t>, root: &mut Section<'t>, config: 
     section.not_yet(source, &["factory"]);
     let mut defaults = section.section(source, "defaults");
     policy(source, &mut defaults, &mut config.defaults);
-    if let Some(delete_when) = defaults.parse(source, "delete_when", "\"empty\", \"creator_leaves\" or \"never\"", delete_when) {
+    if let Some(delete_when) =
+        defaults.parse(source, "delete_when", "\"empty\", \"creator_leaves\" or \"never\"", delete_when)
+    {
         config.defaults.delete_when = delete_when;
     }
     defaults.finish(source);
@@ -41,7 +44,8 @@ fn room<'t>(source: &mut Source<'t>, section: &mut Section<'t>, config: &Config)
     if entry.is_none() {
         source.complain(section.line(), &section.key("name"), format!("missing; right would be {NAME}"));
     }
-    let name = entry.as_ref().and_then(|entry| entry.parse(source, NAME, |value| value.as_str().and_then(value::user_part)));
+    let name =
+        entry.as_ref().and_then(|entry| entry.parse(source, NAME, |value| value.as_str().and_then(value::user_part)));
     let subject = section.parse(source, "subject", "a line of at most 1024 octets", |value| {
         text(value).filter(|subject| subject.len() <= 1024 && !subject.chars().any(char::is_control))
     });
@@ -78,27 +82,41 @@ fn policy<'t>(source: &mut Source<'t>, section: &mut Section<'t>, policy: &mut R
             None => {}
         }
     }
-    let timer = |value: &DeValue<'_>| {
+    if let Some(scope) = section.parse(source, "nickname_scope", "\"room\" or \"domain\"", nickname_scope) {
+        policy.nickname_scope = scope;
+    }
+    for (key, shortest, right, span) in [
+        ("chunk_timer", 1, "a span of time from \"1s\" to \"24h\"", &mut policy.chunk_timer),
+        ("nickname_quarantine", 0, "a span of time from \"0s\" to \"24h\"", &mut policy.nickname_quarantine),
+        ("grace", 0, "a span of time from \"0s\" to \"24h\"", &mut policy.grace),
+    ] {
         let day = Duration::from_secs(24 * 3600);
-        value.as_str().and_then(value::duration).filter(|span| (Duration::from_secs(1)..=day).contains(span))
-    };
-    if let Some(span) = section.parse(source, "chunk_timer", "a span of time from \"1s\" to \"24h\"", timer) {
-        policy.chunk_timer = span;
+        let fits = |value: &Duration| (Duration::from_secs(shortest)..=day).contains(value);
+        let read = |value: &DeValue<'_>| value.as_str().and_then(value::duration).filter(fits);
+        *span = section.parse(source, key, right, read).unwrap_or(*span);
+    }
+    let size = |value: &DeValue<'_>| value.as_str().and_then(value::size).filter(|size| *size <= 1 << 40);
+    if let Some(size) = section.parse(source, "congested_max_message", "a size from \"0B\" to \"1024GiB\"", size) {
+        policy.congested_max_message = size;
     }
     later(source, section);
 }
 
+fn nickname_scope(value: &DeValue<'_>) -> Option<NicknameScope> {
+    match value.as_str()? {
+        "room" => Some(NicknameScope::Room),
+        "domain" => Some(NicknameScope::Domain),
+        _ => None,
+    }
+}
+
 /// Policy keys of which this version carries out one value, or none.
 fn later<'t>(source: &mut Source<'t>, section: &mut Section<'t>) {
-    section.only(source, "nickname_scope", "\"room\"", "\"room\"", |value| value.as_str() == Some("domain"));
-    section.only(source, "nickname_quarantine", "\"0s\"", "a span of time like \"0s\"", |value| {
-        value.as_str().and_then(value::duration).is_some()
-    });
     section.only(source, "trust_undeclared", "false", "false", |value| value.as_bool().is_some());
     section.only(source, "history", "0", "0", |value| {
         value.as_integer().is_some_and(|number| u64::from_str_radix(number.as_str(), number.radix()).is_ok())
     });
-    section.not_yet(source, &["congested_max_message", "roster_interval", "roster_full_below", "grace"]);
+    section.not_yet(source, &["roster_interval", "roster_full_below"]);
 }
 
 fn delete_when(value: &DeValue<'_>) -> Option<DeleteWhen> {

@@ -3,7 +3,7 @@
 use toml::de::DeValue;
 
 use super::reader::{Entry, Section, Source};
-use super::{Advertise, Auth, CertificateFiles, Config, Listener, Protocol, Service, rooms, users, value};
+use super::{Advertise, Auth, CertificateFiles, Config, Listener, Protocol, Service, network, rooms, users, value};
 
 /// The whole file. What is wrong keeps its default, and a complaint stands in the source.
 pub(super) fn read<'t>(source: &mut Source<'t>, root: &mut Section<'t>) -> Config {
@@ -20,7 +20,10 @@ pub(super) fn read<'t>(source: &mut Source<'t>, root: &mut Section<'t>) -> Confi
     tls(source, root, &mut config);
     store(source, root);
     auth(source, root, &mut config);
-    limits(source, root);
+    limits(source, root, &mut config);
+    if beyond_loopback(&config).is_some() {
+        config.outbound = network::without_this_machine(&config.outbound);
+    }
     users::read(source, root, &mut config);
     rooms::read(source, root, &mut config);
     config
@@ -29,16 +32,19 @@ pub(super) fn read<'t>(source: &mut Source<'t>, root: &mut Section<'t>) -> Confi
 fn sip<'t>(source: &mut Source<'t>, root: &mut Section<'t>, config: &mut Config) {
     let mut section = root.section(source, "sip");
     service(source, &mut section, SIP, &mut config.sip);
-    section.not_yet(source, &["trusted_peers", "outbound_proxy", "outbound_networks"]);
+    if let Some(entry) = section.take("outbound_networks") {
+        const RIGHT: &str = "networks like [\"203.0.113.0/24\", \"2001:db8::/32\"]";
+        config.outbound = entry.parse_each(source, RIGHT, network::network).unwrap_or_default();
+    }
+    section.not_yet(source, &["trusted_peers", "outbound_proxy"]);
     section.finish(source);
 }
 
 fn msrp<'t>(source: &mut Source<'t>, root: &mut Section<'t>, config: &mut Config) {
     let mut section = root.section(source, "msrp");
     service(source, &mut section, MSRP, &mut config.msrp);
-    let size = |value: &DeValue<'_>| {
-        value.as_str().and_then(value::size).filter(|size| (1 << 10..=1 << 40).contains(size))
-    };
+    let size =
+        |value: &DeValue<'_>| value.as_str().and_then(value::size).filter(|size| (1 << 10..=1 << 40).contains(size));
     if let Some(size) = section.parse(source, "max_message", "a size from \"1KiB\" to \"1024GiB\"", size) {
         config.max_message = size;
     }
@@ -85,8 +91,11 @@ fn service<'t>(source: &mut Source<'t>, section: &mut Section<'t>, kind: Kind, s
         && advertise.is_none()
         && let Some(everywhere) = service.listen.iter().find(|listener| listener.address.ip().is_unspecified())
     {
-        let text = format!("{everywhere} listens everywhere; right would be to say in {} where clients reach it: {}",
-            section.key("advertise"), kind.advertise);
+        let text = format!(
+            "{everywhere} listens everywhere; right would be to say in {} where clients reach it: {}",
+            section.key("advertise"),
+            kind.advertise
+        );
         source.complain(entry.line, &entry.key, text);
     }
 }
@@ -125,8 +134,16 @@ fn tls<'t>(source: &mut Source<'t>, root: &mut Section<'t>, config: &mut Config)
             config.tls = Some(CertificateFiles { certificate: certificate.into(), key: key.into() });
         }
         (None, None) => {}
-        (Some(_), None) => source.complain(section.line(), &section.key("key"), "missing beside certificate; right would be the path of its key, a PEM file"),
-        (None, Some(_)) => source.complain(section.line(), &section.key("certificate"), "missing beside key; right would be the path of its certificate, a PEM file"),
+        (Some(_), None) => source.complain(
+            section.line(),
+            &section.key("key"),
+            "missing beside certificate; right would be the path of its key, a PEM file",
+        ),
+        (None, Some(_)) => source.complain(
+            section.line(),
+            &section.key("certificate"),
+            "missing beside key; right would be the path of its certificate, a PEM file",
+        ),
     }
     section.finish(source);
 }
@@ -147,9 +164,12 @@ fn auth<'t>(source: &mut Source<'t>, root: &mut Section<'t>, config: &mut Config
             _ => None,
         })
     });
-    let realm = section.parse(source, "realm", "a text like \"chat.example.com\" without quotes and control characters", |value| {
-        text(value).filter(|realm| !realm.contains(['"', '\\']) && !realm.chars().any(char::is_control))
-    });
+    let realm = section.parse(
+        source,
+        "realm",
+        "a text like \"chat.example.com\" without quotes and control characters",
+        |value| text(value).filter(|realm| !realm.contains(['"', '\\']) && !realm.chars().any(char::is_control)),
+    );
     let md5 = section.bool(source, "md5").unwrap_or(true);
     section.finish(source);
     config.auth = Auth::Digest { realm: realm.unwrap_or_else(|| config.domain.clone()), md5 };
@@ -171,10 +191,17 @@ fn beyond_loopback(config: &Config) -> Option<Listener> {
     listeners.into_iter().find(|listener| !listener.address.ip().to_canonical().is_loopback())
 }
 
-fn limits<'t>(source: &mut Source<'t>, root: &mut Section<'t>) {
+fn limits<'t>(source: &mut Source<'t>, root: &mut Section<'t>, config: &mut Config) {
     let mut section = root.section(source, "limits");
-    for (key, right) in [("message_rate", "\"unlimited\" or a rate like \"100/s\""), ("join_rate", "\"unlimited\" or a rate like \"50/s\"")] {
-        section.only(source, key, "\"unlimited\"", right, |value| value.as_str().is_some_and(value::is_rate));
+    let rate = |value: &DeValue<'_>| match value.as_str()? {
+        "unlimited" => Some(None),
+        text => value::rate(text).map(Some),
+    };
+    for (key, limit, right) in [
+        ("message_rate", &mut config.message_rate, "\"unlimited\" or a rate like \"100/s\""),
+        ("join_rate", &mut config.join_rate, "\"unlimited\" or a rate like \"50/s\""),
+    ] {
+        *limit = section.parse(source, key, right, rate).unwrap_or(*limit);
     }
     section.finish(source);
 }

@@ -10,10 +10,14 @@ fn problems(text: &str) -> Vec<String> {
 fn an_empty_file_is_the_contract_s_defaults_with_digest() {
     let config = Config::parse("").unwrap();
     assert_eq!(config.auth, Auth::Digest { realm: "localhost".to_owned(), md5: true });
-    assert_eq!(config.sip.listen.iter().map(ToString::to_string).collect::<Vec<_>>(),
-        ["udp://127.0.0.1:5060", "tcp://127.0.0.1:5060", "tls://127.0.0.1:5061"]);
-    assert_eq!(config.msrp.listen.iter().map(ToString::to_string).collect::<Vec<_>>(),
-        ["tcp://127.0.0.1:2855", "tls://127.0.0.1:2856"]);
+    assert_eq!(
+        config.sip.listen.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        ["udp://127.0.0.1:5060", "tcp://127.0.0.1:5060", "tls://127.0.0.1:5061"]
+    );
+    assert_eq!(
+        config.msrp.listen.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        ["tcp://127.0.0.1:2855", "tls://127.0.0.1:2856"]
+    );
     assert_eq!(config.http, ["127.0.0.1:8080".parse().unwrap()]);
     assert_eq!(config.max_message, 104_857_600);
     assert!(config.rooms.is_empty());
@@ -41,8 +45,14 @@ fn a_whole_file() {
     assert_eq!(config.users[0].aliases, ["tel:+15551234", "im:alice@chat.example.com"]);
     assert!(config.users[0].secret == Some(Secret::Password("wonder land".to_owned())));
     assert!(config.users[1].secret == Some(Secret::Ha1 { sha256: Some("ab".repeat(32)), md5: None }));
+    assert_eq!((config.message_rate, config.join_rate), (None, Some(7)));
+    let private = Network { address: "10.0.0.0".parse().unwrap(), prefix: 8 };
+    assert_eq!(config.outbound, [private], "and this machine is out of reach, as others reach the server");
     assert_eq!(config.create, Create::Nobody);
-    assert_eq!(config.defaults.delete_when, DeleteWhen::CreatorLeaves);
+    let defaults = &config.defaults;
+    assert_eq!((defaults.delete_when, defaults.nickname_scope), (DeleteWhen::CreatorLeaves, NicknameScope::Domain));
+    assert_eq!((defaults.nickname_quarantine, defaults.grace), (Duration::from_secs(3600), Duration::ZERO));
+    assert_eq!(defaults.congested_max_message, 0);
     let room = &config.rooms[0];
     assert_eq!(room.subject.as_deref(), Some("Tea and talk"));
     assert!(!room.policy.nicknames && !room.policy.private_messages);
@@ -57,6 +67,7 @@ data_dir = "/var/lib/tertulia"
 [sip]
 listen = ["udp://0.0.0.0:5060", "tcp://[::]:5060"]
 advertise = "chat.example.com"
+outbound_networks = ["10.0.0.0/8", "127.0.0.1/32"]
 [msrp]
 listen = ["tls://0.0.0.0:2856"]
 advertise = ["tls://media.example.com:443"]
@@ -72,7 +83,7 @@ realm = "example"
 md5 = false
 [limits]
 message_rate = "unlimited"
-join_rate = "unlimited"
+join_rate = "7/s"
 [[users]]
 uri = "sip:alice@chat.example.com"
 password = "wonder land"
@@ -84,8 +95,10 @@ ha1 = { sha-256 = "ABABABABABABABABABABABABABABABABABABABABABABABABABABABABABABA
 create = "nobody"
 [rooms.defaults]
 nicknames = false
-nickname_scope = "room"
-nickname_quarantine = "0s"
+nickname_scope = "domain"
+nickname_quarantine = "1h"
+congested_max_message = "0B"
+grace = "0s"
 delete_when = "creator_leaves"
 trust_undeclared = false
 history = 0
@@ -101,76 +114,204 @@ chunk_timer = "1m"
 const WRONG: &[(&str, &[&str])] = &[
     ("domain = ", &["line 1: string values must be quoted, expected literal string"]),
     ("a = 1\na = 2", &["line 2: duplicate key"]),
-    ("domian = \"a\"", &["line 1: domian: unknown key; the file may have domain, data_dir, sip, msrp, http, tls, store, auth, limits, users, rooms, room"]),
+    (
+        "domian = \"a\"",
+        &[
+            "line 1: domian: unknown key; the file may have domain, data_dir, sip, msrp, http, tls, store, auth, limits, users, rooms, room",
+        ],
+    ),
     ("domain = \"a b\"", &["line 1: domain: \"a b\" is wrong; right would be a host name like \"chat.example.com\""]),
     ("data_dir = 3", &["line 1: data_dir: 3 is wrong; right would be a path like \"tertulia-data\""]),
     ("sip = 3", &["line 1: sip: 3 is wrong; right would be a section, [sip]"]),
-    ("[sip]\nlisten = [\n  \"udp://127.0.0.1:5060\",\n  \"ws://127.0.0.1:80\",\n]", &["line 4: sip.listen: \"ws://127.0.0.1:80\" is wrong; right would be listeners with literal addresses like [\"udp://127.0.0.1:5060\", \"tcp://127.0.0.1:5060\", \"tls://[::1]:5061\"]"]),
-    ("[sip]\nlisten = [\"udp://localhost:5060\"]", &["line 2: sip.listen: \"udp://localhost:5060\" is wrong; right would be listeners with literal addresses like [\"udp://127.0.0.1:5060\", \"tcp://127.0.0.1:5060\", \"tls://[::1]:5061\"]"]),
-    ("[msrp]\nlisten = []", &["line 2: msrp.listen: a list is wrong; right would be listeners with literal addresses like [\"tcp://127.0.0.1:2855\", \"tls://[::1]:2856\"]"]),
-    ("[msrp]\nlisten = [\"tcp://0.0.0.0:2855\"]", &["line 2: msrp.listen: tcp://0.0.0.0:2855 listens everywhere; right would be to say in msrp.advertise where clients reach it: a host like \"chat.example.com\", or places like [\"tcp://chat.example.com:2855\"]"]),
-    ("[msrp]\nadvertise = \"a:b\"", &["line 2: msrp.advertise: \"a:b\" is wrong; right would be a host like \"chat.example.com\", or places like [\"tcp://chat.example.com:2855\"]"]),
-    ("[msrp]\nmax_message = \"100\"", &["line 2: msrp.max_message: \"100\" is wrong; right would be a size from \"1KiB\" to \"1024GiB\""]),
-    ("[msrp]\nmax_message = \"1B\"", &["line 2: msrp.max_message: \"1B\" is wrong; right would be a size from \"1KiB\" to \"1024GiB\""]),
-    ("[sip]\ntrusted_peers = []\noutbound_proxy = \"x\"\noutbound_networks = []", &[
-        "line 2: sip.trusted_peers: not carried out yet; right would be to leave it out",
-        "line 3: sip.outbound_proxy: not carried out yet; right would be to leave it out",
-        "line 4: sip.outbound_networks: not carried out yet; right would be to leave it out",
-    ]),
-    ("[msrp]\nrelay = \"x\"\nidle = \"5m\"", &[
-        "line 2: msrp.relay: not carried out yet; right would be to leave it out",
-        "line 3: msrp.idle: not carried out yet; right would be to leave it out",
-    ]),
-    ("[sip]\nlisen = []", &["line 2: sip.lisen: unknown key; [sip] may have listen, advertise"]),
-    ("[http]\nlisten = [\"https://127.0.0.1:443\"]", &["line 2: http.listen: \"https://127.0.0.1:443\" is not carried out yet; right would be listeners with literal addresses like [\"http://127.0.0.1:8080\"]"]),
-    ("[tls]\nkey = \"k.pem\"", &["line 1: tls.certificate: missing beside key; right would be the path of its certificate, a PEM file"]),
-    ("[store]\nurl = \"sqlite:tertulia.db\"", &["line 2: store.url: not carried out yet; right would be to leave it out"]),
+    (
+        "[sip]\nlisten = [\n  \"udp://127.0.0.1:5060\",\n  \"ws://127.0.0.1:80\",\n]",
+        &[
+            "line 4: sip.listen: \"ws://127.0.0.1:80\" is wrong; right would be listeners with literal addresses like [\"udp://127.0.0.1:5060\", \"tcp://127.0.0.1:5060\", \"tls://[::1]:5061\"]",
+        ],
+    ),
+    (
+        "[sip]\nlisten = [\"udp://localhost:5060\"]",
+        &[
+            "line 2: sip.listen: \"udp://localhost:5060\" is wrong; right would be listeners with literal addresses like [\"udp://127.0.0.1:5060\", \"tcp://127.0.0.1:5060\", \"tls://[::1]:5061\"]",
+        ],
+    ),
+    (
+        "[msrp]\nlisten = []",
+        &[
+            "line 2: msrp.listen: a list is wrong; right would be listeners with literal addresses like [\"tcp://127.0.0.1:2855\", \"tls://[::1]:2856\"]",
+        ],
+    ),
+    (
+        "[msrp]\nlisten = [\"tcp://0.0.0.0:2855\"]",
+        &[
+            "line 2: msrp.listen: tcp://0.0.0.0:2855 listens everywhere; right would be to say in msrp.advertise where clients reach it: a host like \"chat.example.com\", or places like [\"tcp://chat.example.com:2855\"]",
+        ],
+    ),
+    (
+        "[msrp]\nadvertise = \"a:b\"",
+        &[
+            "line 2: msrp.advertise: \"a:b\" is wrong; right would be a host like \"chat.example.com\", or places like [\"tcp://chat.example.com:2855\"]",
+        ],
+    ),
+    (
+        "[msrp]\nmax_message = \"100\"",
+        &["line 2: msrp.max_message: \"100\" is wrong; right would be a size from \"1KiB\" to \"1024GiB\""],
+    ),
+    (
+        "[msrp]\nmax_message = \"1B\"",
+        &["line 2: msrp.max_message: \"1B\" is wrong; right would be a size from \"1KiB\" to \"1024GiB\""],
+    ),
+    (
+        "[sip]\ntrusted_peers = []\noutbound_proxy = \"x\"\noutbound_networks = [\"10.0.0.0\"]",
+        &[
+            "line 2: sip.trusted_peers: not carried out yet; right would be to leave it out",
+            "line 3: sip.outbound_proxy: not carried out yet; right would be to leave it out",
+            "line 4: sip.outbound_networks: \"10.0.0.0\" is wrong; right would be networks like [\"203.0.113.0/24\", \"2001:db8::/32\"]",
+        ],
+    ),
+    (
+        "[msrp]\nrelay = \"x\"\nidle = \"5m\"",
+        &[
+            "line 2: msrp.relay: not carried out yet; right would be to leave it out",
+            "line 3: msrp.idle: not carried out yet; right would be to leave it out",
+        ],
+    ),
+    ("[sip]\nlisen = []", &["line 2: sip.lisen: unknown key; [sip] may have listen, advertise, outbound_networks"]),
+    (
+        "[http]\nlisten = [\"https://127.0.0.1:443\"]",
+        &[
+            "line 2: http.listen: \"https://127.0.0.1:443\" is not carried out yet; right would be listeners with literal addresses like [\"http://127.0.0.1:8080\"]",
+        ],
+    ),
+    (
+        "[tls]\nkey = \"k.pem\"",
+        &["line 1: tls.certificate: missing beside key; right would be the path of its certificate, a PEM file"],
+    ),
+    (
+        "[store]\nurl = \"sqlite:tertulia.db\"",
+        &["line 2: store.url: not carried out yet; right would be to leave it out"],
+    ),
     ("[auth]\nmode = \"none\"", &["line 2: auth.mode: \"none\" is wrong; right would be \"digest\" or \"open\""]),
-    ("[sip]\nlisten = [\"udp://192.0.2.1:5060\"]\n[auth]\nmode = \"open\"", &["line 4: auth.mode: \"open\" lets everybody be anybody and is refused because udp://192.0.2.1:5060 is not loopback; right would be \"digest\""]),
-    ("[http]\nlisten = [\"http://[::]:80\"]\n[auth]\nmode = \"open\"", &["line 4: auth.mode: \"open\" lets everybody be anybody and is refused because http://[::]:80 is not loopback; right would be \"digest\""]),
-    ("[limits]\nmessage_rate = \"100/s\"\njoin_rate = \"fast\"", &[
-        "line 2: limits.message_rate: \"100/s\" is not carried out yet; right would be \"unlimited\"",
-        "line 3: limits.join_rate: \"fast\" is wrong; right would be \"unlimited\" or a rate like \"50/s\"",
-    ]),
+    (
+        "[sip]\nlisten = [\"udp://192.0.2.1:5060\"]\n[auth]\nmode = \"open\"",
+        &[
+            "line 4: auth.mode: \"open\" lets everybody be anybody and is refused because udp://192.0.2.1:5060 is not loopback; right would be \"digest\"",
+        ],
+    ),
+    (
+        "[http]\nlisten = [\"http://[::]:80\"]\n[auth]\nmode = \"open\"",
+        &[
+            "line 4: auth.mode: \"open\" lets everybody be anybody and is refused because http://[::]:80 is not loopback; right would be \"digest\"",
+        ],
+    ),
+    (
+        "[limits]\nmessage_rate = \"0/s\"\njoin_rate = \"fast\"",
+        &[
+            "line 2: limits.message_rate: \"0/s\" is wrong; right would be \"unlimited\" or a rate like \"100/s\"",
+            "line 3: limits.join_rate: \"fast\" is wrong; right would be \"unlimited\" or a rate like \"50/s\"",
+        ],
+    ),
     ("[[users]]\npassword = \"secret\"", &["line 1: users.uri: missing; right would be \"sip:NAME@localhost\""]),
-    ("[[users]]\nuri = \"sip:alice@localhost\"", &["line 1: users.password: missing; right would be a password or an ha1"]),
-    ("[[users]]\nuri = \"sip:alice@elsewhere.org\"\npassword = \"secret\"", &["line 2: users.uri: \"sip:alice@elsewhere.org\" is wrong; right would be \"sip:NAME@localhost\""]),
-    ("[[users]]\nuri = \"sip:alice@localhost\"\npassword = 12345", &["line 3: users.password: not a password; right would be a text that is not empty"]),
-    ("[[users]]\nuri = \"sip:alice@localhost\"\nha1 = { md5 = \"12\" }", &["line 3: users.ha1.md5: not an HA1; right would be 32 hexadecimal digits"]),
-    ("[[users]]\nuri = \"sip:alice@localhost\"\nha1 = {}", &["line 3: users.ha1: has no HA1 that auth would take; right would be { sha-256 = \"64 hexadecimal digits\", md5 = \"32 of them\" }"]),
-    ("[[users]]\nuri = \"sip:alice@localhost\"\npassword = \"a\"\naliases = [\"alice\"]", &["line 4: users.aliases: \"alice\" is wrong; right would be other URIs like [\"tel:+15551234\", \"im:alice@chat.example.com\"]"]),
-    ("[[users]]\nuri = \"sip:a@localhost\"\npassword = \"a\"\n[[users]]\nuri = \"sip:a@localhost\"\npassword = \"b\"", &["line 4: users.uri: \"sip:a@localhost\" belongs to another user already; right would be a URI of this user alone"]),
+    (
+        "[[users]]\nuri = \"sip:alice@localhost\"",
+        &["line 1: users.password: missing; right would be a password or an ha1"],
+    ),
+    (
+        "[[users]]\nuri = \"sip:alice@elsewhere.org\"\npassword = \"secret\"",
+        &["line 2: users.uri: \"sip:alice@elsewhere.org\" is wrong; right would be \"sip:NAME@localhost\""],
+    ),
+    (
+        "[[users]]\nuri = \"sip:alice@localhost\"\npassword = 12345",
+        &["line 3: users.password: not a password; right would be a text that is not empty"],
+    ),
+    (
+        "[[users]]\nuri = \"sip:alice@localhost\"\nha1 = { md5 = \"12\" }",
+        &["line 3: users.ha1.md5: not an HA1; right would be 32 hexadecimal digits"],
+    ),
+    (
+        "[[users]]\nuri = \"sip:alice@localhost\"\nha1 = {}",
+        &[
+            "line 3: users.ha1: has no HA1 that auth would take; right would be { sha-256 = \"64 hexadecimal digits\", md5 = \"32 of them\" }",
+        ],
+    ),
+    (
+        "[[users]]\nuri = \"sip:alice@localhost\"\npassword = \"a\"\naliases = [\"alice\"]",
+        &[
+            "line 4: users.aliases: \"alice\" is wrong; right would be other URIs like [\"tel:+15551234\", \"im:alice@chat.example.com\"]",
+        ],
+    ),
+    (
+        "[[users]]\nuri = \"sip:a@localhost\"\npassword = \"a\"\n[[users]]\nuri = \"sip:a@localhost\"\npassword = \"b\"",
+        &[
+            "line 4: users.uri: \"sip:a@localhost\" belongs to another user already; right would be a URI of this user alone",
+        ],
+    ),
     ("[rooms]\ncreate = \"all\"", &["line 2: rooms.create: \"all\" is wrong; right would be \"users\" or \"nobody\""]),
-    ("[rooms]\nfactory = \"conference-factory\"", &["line 2: rooms.factory: not carried out yet; right would be to leave it out"]),
-    ("[rooms.defaults]\nnicknames = \"yes\"", &["line 2: rooms.defaults.nicknames: \"yes\" is wrong; right would be true or false"]),
-    ("[rooms.defaults]\nnickname_scope = \"domain\"\nnickname_quarantine = \"5m\"\ntrust_undeclared = true\nhistory = 50", &[
-        "line 2: rooms.defaults.nickname_scope: \"domain\" is not carried out yet; right would be \"room\"",
-        "line 3: rooms.defaults.nickname_quarantine: \"5m\" is not carried out yet; right would be \"0s\"",
-        "line 4: rooms.defaults.trust_undeclared: true is not carried out yet; right would be false",
-        "line 5: rooms.defaults.history: 50 is not carried out yet; right would be 0",
-    ]),
+    (
+        "[rooms]\nfactory = \"conference-factory\"",
+        &["line 2: rooms.factory: not carried out yet; right would be to leave it out"],
+    ),
+    (
+        "[rooms.defaults]\nnicknames = \"yes\"",
+        &["line 2: rooms.defaults.nicknames: \"yes\" is wrong; right would be true or false"],
+    ),
+    (
+        "[rooms.defaults]\nnickname_scope = \"world\"\nnickname_quarantine = \"5d\"\ntrust_undeclared = true\nhistory = 50",
+        &[
+            "line 2: rooms.defaults.nickname_scope: \"world\" is wrong; right would be \"room\" or \"domain\"",
+            "line 3: rooms.defaults.nickname_quarantine: \"5d\" is wrong; right would be a span of time from \"0s\" to \"24h\"",
+            "line 4: rooms.defaults.trust_undeclared: true is not carried out yet; right would be false",
+            "line 5: rooms.defaults.history: 50 is not carried out yet; right would be 0",
+        ],
+    ),
     ("[rooms.defaults]\nhistory = -1", &["line 2: rooms.defaults.history: -1 is wrong; right would be 0"]),
-    ("[rooms.defaults]\ncongested_max_message = \"2KiB\"\nroster_interval = \"5s\"\nroster_full_below = 100\ngrace = \"30s\"", &[
-        "line 2: rooms.defaults.congested_max_message: not carried out yet; right would be to leave it out",
-        "line 3: rooms.defaults.roster_interval: not carried out yet; right would be to leave it out",
-        "line 4: rooms.defaults.roster_full_below: not carried out yet; right would be to leave it out",
-        "line 5: rooms.defaults.grace: not carried out yet; right would be to leave it out",
-    ]),
-    ("[rooms.defaults]\nwrapped_types = [\"text\"]", &["line 2: rooms.defaults.wrapped_types: \"text\" is wrong; right would be media types like [\"*\"], [\"text/*\"] or [\"text/plain\", \"text/html\"]"]),
-    ("[rooms.defaults]\nchunk_timer = \"0s\"\ndelete_when = \"later\"", &[
-        "line 2: rooms.defaults.chunk_timer: \"0s\" is wrong; right would be a span of time from \"1s\" to \"24h\"",
-        "line 3: rooms.defaults.delete_when: \"later\" is wrong; right would be \"empty\", \"creator_leaves\" or \"never\"",
-    ]),
-    ("[[room]]\nsubject = \"x\"", &["line 1: room.name: missing; right would be the user part of its URI, like \"lobby\""]),
-    ("[[room]]\nname = \"a b\"", &["line 2: room.name: \"a b\" is wrong; right would be the user part of its URI, like \"lobby\""]),
-    ("[[room]]\nname = \"a\"\n[[room]]\nname = \"a\"", &["line 4: room.name: \"sip:a@localhost\" is there already; right would be a name of its own"]),
-    ("[[room]]\nname = \"a\"\ndelete_when = \"empty\"", &["line 3: room.delete_when: \"empty\" is wrong; right would be \"never\": a room of the file is permanent"]),
-    ("[[room]]\nname = \"a\"\nmoderators = []\nmembers = []\npassword = \"x\"\nhidden = true", &[
-        "line 3: room.moderators: not carried out yet; right would be to leave it out",
-        "line 4: room.members: not carried out yet; right would be to leave it out",
-        "line 5: room.password: not carried out yet; right would be to leave it out",
-        "line 6: room.hidden: not carried out yet; right would be to leave it out",
-    ]),
+    (
+        "[rooms.defaults]\ncongested_max_message = \"2KB\"\nroster_interval = \"5s\"\nroster_full_below = 100\ngrace = \"25h\"",
+        &[
+            "line 2: rooms.defaults.congested_max_message: \"2KB\" is wrong; right would be a size from \"0B\" to \"1024GiB\"",
+            "line 3: rooms.defaults.roster_interval: not carried out yet; right would be to leave it out",
+            "line 4: rooms.defaults.roster_full_below: not carried out yet; right would be to leave it out",
+            "line 5: rooms.defaults.grace: \"25h\" is wrong; right would be a span of time from \"0s\" to \"24h\"",
+        ],
+    ),
+    (
+        "[rooms.defaults]\nwrapped_types = [\"text\"]",
+        &[
+            "line 2: rooms.defaults.wrapped_types: \"text\" is wrong; right would be media types like [\"*\"], [\"text/*\"] or [\"text/plain\", \"text/html\"]",
+        ],
+    ),
+    (
+        "[rooms.defaults]\nchunk_timer = \"0s\"\ndelete_when = \"later\"",
+        &[
+            "line 2: rooms.defaults.chunk_timer: \"0s\" is wrong; right would be a span of time from \"1s\" to \"24h\"",
+            "line 3: rooms.defaults.delete_when: \"later\" is wrong; right would be \"empty\", \"creator_leaves\" or \"never\"",
+        ],
+    ),
+    (
+        "[[room]]\nsubject = \"x\"",
+        &["line 1: room.name: missing; right would be the user part of its URI, like \"lobby\""],
+    ),
+    (
+        "[[room]]\nname = \"a b\"",
+        &["line 2: room.name: \"a b\" is wrong; right would be the user part of its URI, like \"lobby\""],
+    ),
+    (
+        "[[room]]\nname = \"a\"\n[[room]]\nname = \"a\"",
+        &["line 4: room.name: \"sip:a@localhost\" is there already; right would be a name of its own"],
+    ),
+    (
+        "[[room]]\nname = \"a\"\ndelete_when = \"empty\"",
+        &["line 3: room.delete_when: \"empty\" is wrong; right would be \"never\": a room of the file is permanent"],
+    ),
+    (
+        "[[room]]\nname = \"a\"\nmoderators = []\nmembers = []\npassword = \"x\"\nhidden = true",
+        &[
+            "line 3: room.moderators: not carried out yet; right would be to leave it out",
+            "line 4: room.members: not carried out yet; right would be to leave it out",
+            "line 5: room.password: not carried out yet; right would be to leave it out",
+            "line 6: room.hidden: not carried out yet; right would be to leave it out",
+        ],
+    ),
     ("room = [1]", &["line 1: room: a list is wrong; right would be sections, each [[room]]"]),
 ];
 

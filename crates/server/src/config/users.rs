@@ -17,7 +17,8 @@ pub(super) fn read<'t>(source: &mut Source<'t>, root: &mut Section<'t>, config: 
             let taken = [&user.uri].into_iter().chain(&user.aliases).find(|uri| !uris.insert((*uri).clone()));
             match taken {
                 Some(uri) => {
-                    let text = format!("\"{uri}\" belongs to another user already; right would be a URI of this user alone");
+                    let text =
+                        format!("\"{uri}\" belongs to another user already; right would be a URI of this user alone");
                     source.complain(section.line(), &section.key("uri"), text);
                 }
                 None => config.users.push(user),
@@ -36,7 +37,9 @@ fn user<'t>(source: &mut Source<'t>, section: &mut Section<'t>, config: &Config)
     let name = entry.and_then(|entry| entry.parse(source, &right, |value| own_name(value, &config.domain)));
     let secret = secret(source, section, &config.auth);
     let aliases = match section.take("aliases") {
-        Some(entry) => entry.parse_each(source, "other URIs like [\"tel:+15551234\", \"im:alice@chat.example.com\"]", alias)?,
+        Some(entry) => {
+            entry.parse_each(source, "other URIs like [\"tel:+15551234\", \"im:alice@chat.example.com\"]", alias)?
+        }
         None => Vec::new(),
     };
     let name = name?;
@@ -51,10 +54,14 @@ fn own_name(value: &DeValue<'_>, domain: &str) -> Option<String> {
 
 fn alias(text: &str) -> Option<String> {
     let (scheme, rest) = text.split_once(':')?;
-    let is_plain = !rest.is_empty() && text.len() <= 1024 && text.bytes().all(|octet| octet.is_ascii_graphic() && !b"<>\"".contains(&octet));
+    let is_plain = !rest.is_empty()
+        && text.len() <= 1024
+        && text.bytes().all(|octet| octet.is_ascii_graphic() && !b"<>\"".contains(&octet));
     let fits = match scheme {
         "tel" => rest.bytes().any(|octet| octet.is_ascii_digit()),
-        "sip" | "sips" | "im" => rest.split_once('@').is_some_and(|(user, host)| !user.is_empty() && value::host(host).is_some()),
+        "sip" | "sips" | "im" => {
+            rest.split_once('@').is_some_and(|(user, host)| !user.is_empty() && value::host(host).is_some())
+        }
         _ => false,
     };
     (is_plain && fits).then(|| text.to_owned())
@@ -93,7 +100,11 @@ fn secret<'t>(source: &mut Source<'t>, section: &mut Section<'t>, auth: &Auth) -
             let (sha256, md5) = (digits(sha256, 64)?, digits(md5, 32)?);
             let usable = sha256.is_some() || (md5.is_some() && !matches!(auth, Auth::Digest { md5: false, .. }));
             if !usable {
-                source.complain(entry.line, &entry.key, format!("has no HA1 that auth would take; right would be {HA1}"));
+                source.complain(
+                    entry.line,
+                    &entry.key,
+                    format!("has no HA1 that auth would take; right would be {HA1}"),
+                );
                 return None;
             }
             Some(Some(Secret::Ha1 { sha256, md5 }))

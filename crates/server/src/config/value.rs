@@ -76,8 +76,9 @@ pub(crate) fn duration(text: &str) -> Option<Duration> {
 }
 
 /// So many a second, "100/s", never none.
-pub(crate) fn is_rate(text: &str) -> bool {
-    text.strip_suffix("/s").and_then(split_number).is_some_and(|(number, rest)| number > 0 && rest.is_empty())
+pub(crate) fn rate(text: &str) -> Option<u32> {
+    let (number, rest) = split_number(text.strip_suffix("/s")?)?;
+    u32::try_from(number).ok().filter(|number| *number > 0 && rest.is_empty())
 }
 
 fn split_number(text: &str) -> Option<(u64, &str)> {
@@ -140,9 +141,9 @@ mod tests {
 
     #[test]
     fn rates() {
-        assert!(is_rate("100/s"));
-        assert!(!is_rate("100"));
-        assert!(!is_rate("0/s"));
-        assert!(!is_rate("fast/s"));
+        assert_eq!(rate("100/s"), Some(100));
+        for wrong in ["100", "0/s", "fast/s", "100/m", "4294967296/s", "1.5/s"] {
+            assert_eq!(rate(wrong), None, "{wrong}");
+        }
     }
 }

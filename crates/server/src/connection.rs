@@ -1,0 +1,225 @@
+//! A connection as a value: a socket, and the TLS state on it where there is one.
+//!
+//! It waits for nothing and belongs to no runtime, so it can be handed from one thread to another. rustls is used without I/O
+//! of its own: what it wants written waits in it until the socket takes it.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::Shutdown;
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::{ServerConfig, ServerConnection};
+use socket2::{SockRef, TcpKeepalive};
+
+use crate::capacity::Pass;
+
+/// After so long without a word from a peer the kernel asks whether it is there (fault F9).
+const KEEPALIVE_AFTER: Duration = Duration::from_secs(60);
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
+/// A peer that acknowledges nothing for so long is gone, whether octets or questions wait for it.
+const USER_TIMEOUT: Duration = Duration::from_secs(90);
+
+/// A byte stream on a socket that never blocks.
+pub(crate) struct Connection<S> {
+    socket: S,
+    tls: Option<Box<ServerConnection>>,
+    _pass: Pass,
+}
+
+/// What a read brought.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Incoming {
+    /// So many octets, perhaps none. `drained`: the socket had no more; the next edge tells of more.
+    Octets { count: usize, drained: bool },
+    /// The peer sends no more.
+    End,
+}
+
+impl<S: AsFd + Read + Write> Connection<S> {
+    /// A connection just accepted or opened. With `tls` the peer is expected to begin a handshake.
+    ///
+    /// # Errors
+    ///
+    /// The socket has died meanwhile.
+    pub(crate) fn new(socket: S, tls: Option<&Arc<ServerConfig>>, pass: Pass) -> io::Result<Self> {
+        tune(&socket)?;
+        let tls = tls.map(|config| ServerConnection::new(config.clone()).map(Box::new)).transpose();
+        Ok(Self { socket, tls: tls.map_err(io::Error::other)?, _pass: pass })
+    }
+
+    pub(crate) fn socket(&self) -> &S {
+        &self.socket
+    }
+
+    pub(crate) fn socket_mut(&mut self) -> &mut S {
+        &mut self.socket
+    }
+
+    /// Whether it is not yet known who the peers are to each other: nothing but [`Connection::advance`] makes sense.
+    pub(crate) fn is_handshaking(&self) -> bool {
+        self.tls.as_ref().is_some_and(|tls| tls.is_handshaking())
+    }
+
+    /// Goes on with the handshake as far as the socket allows. Returns whether it is done.
+    ///
+    /// # Errors
+    ///
+    /// The handshake or the socket failed; the peer was told why if it listens.
+    pub(crate) fn advance(&mut self) -> io::Result<bool> {
+        while self.is_handshaking() {
+            self.flush()?;
+            match self.absorb()? {
+                Absorbed::Something => {}
+                Absorbed::Nothing => break,
+                Absorbed::End => return Err(ErrorKind::UnexpectedEof.into()),
+            }
+        }
+        self.flush()?;
+        Ok(!self.is_handshaking())
+    }
+
+    /// Reads once, as much as there is and fits.
+    ///
+    /// # Errors
+    ///
+    /// The connection is dead.
+    pub(crate) fn read(&mut self, buffer: &mut [u8]) -> io::Result<Incoming> {
+        if self.tls.is_some() {
+            return self.read_tls(buffer);
+        }
+        match retried(|| self.socket.read(buffer))? {
+            None => Ok(Incoming::Octets { count: 0, drained: true }),
+            Some(0) => Ok(Incoming::End),
+            Some(count) => Ok(Incoming::Octets { count, drained: count < buffer.len() }),
+        }
+    }
+
+    fn read_tls(&mut self, buffer: &mut [u8]) -> io::Result<Incoming> {
+        let mut count = 0;
+        loop {
+            let Some(tls) = &mut self.tls else { return Ok(Incoming::End) };
+            let end = match tls.reader().read(buffer.get_mut(count..).unwrap_or_default()) {
+                Ok(0) => true,
+                Ok(more) => {
+                    count += more;
+                    if count == buffer.len() {
+                        return Ok(Incoming::Octets { count, drained: false });
+                    }
+                    continue;
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => false,
+                // The peer went without close_notify.
+                Err(_) => true,
+            };
+            if end && count == 0 {
+                return Ok(Incoming::End);
+            } else if end {
+                return Ok(Incoming::Octets { count, drained: false });
+            }
+            if self.absorb()? == Absorbed::Nothing {
+                self.flush()?;
+                return Ok(Incoming::Octets { count, drained: true });
+            }
+        }
+    }
+
+    /// Writes once: how many octets were taken. With fewer than all, or while [`Connection::has_unsent`], the socket is full.
+    ///
+    /// # Errors
+    ///
+    /// The connection is dead.
+    pub(crate) fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        if self.tls.is_none() {
+            return Ok(retried(|| self.socket.write(octets))?.unwrap_or(0));
+        }
+        let mut taken = 0;
+        while self.flush()?
+            && let Some(rest) = octets.get(taken..).filter(|rest| !rest.is_empty())
+            && let Some(tls) = &mut self.tls
+        {
+            taken += tls.writer().write(rest)?;
+        }
+        Ok(taken)
+    }
+
+    /// Whether octets that were taken wait for the socket.
+    pub(crate) fn has_unsent(&self) -> bool {
+        self.tls.as_ref().is_some_and(|tls| tls.wants_write())
+    }
+
+    /// Sends what waits. Returns whether nothing waits any more.
+    ///
+    /// # Errors
+    ///
+    /// The connection is dead.
+    pub(crate) fn flush(&mut self) -> io::Result<bool> {
+        let Some(tls) = &mut self.tls else { return Ok(true) };
+        while tls.wants_write() {
+            if retried(|| tls.write_tls(&mut self.socket))?.is_none() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Says farewell to the peer; once [`Connection::flush`] is through, [`Connection::hang_up`].
+    pub(crate) fn farewell(&mut self) {
+        if let Some(tls) = &mut self.tls {
+            tls.send_close_notify();
+        }
+    }
+
+    /// Tells the peer that nothing more comes.
+    ///
+    /// # Errors
+    ///
+    /// The connection is dead.
+    pub(crate) fn hang_up(&self) -> io::Result<()> {
+        SockRef::from(&self.socket).shutdown(Shutdown::Write)
+    }
+
+    /// Takes what the socket has into the TLS state.
+    fn absorb(&mut self) -> io::Result<Absorbed> {
+        let Some(tls) = &mut self.tls else { return Ok(Absorbed::Nothing) };
+        let absorbed = match retried(|| tls.read_tls(&mut self.socket))? {
+            None => return Ok(Absorbed::Nothing),
+            Some(0) => Absorbed::End,
+            Some(_) => Absorbed::Something,
+        };
+        if let Err(error) = tls.process_new_packets() {
+            // The alert that says why; whether it arrives makes no difference here.
+            let _ = tls.write_tls(&mut self.socket);
+            return Err(io::Error::new(ErrorKind::InvalidData, error));
+        }
+        Ok(absorbed)
+    }
+}
+
+#[derive(PartialEq, Eq)]
+enum Absorbed {
+    Something,
+    Nothing,
+    End,
+}
+
+/// Tries until it is not interrupted; none where the socket would block.
+fn retried(mut attempt: impl FnMut() -> io::Result<usize>) -> io::Result<Option<usize>> {
+    loop {
+        match attempt() {
+            Ok(count) => return Ok(Some(count)),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(None),
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Small messages go out at once, and a peer that is gone is found (F9).
+fn tune(socket: &impl AsFd) -> io::Result<()> {
+    let socket = SockRef::from(socket);
+    socket.set_tcp_nodelay(true)?;
+    let keepalive = TcpKeepalive::new().with_time(KEEPALIVE_AFTER).with_interval(KEEPALIVE_INTERVAL);
+    socket.set_tcp_keepalive(&keepalive)?;
+    socket.set_tcp_user_timeout(Some(USER_TIMEOUT))
+}

@@ -1,0 +1,120 @@
+//! From what the operator says to what the cores are told.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use focus::Rate;
+use focus::settings::{self, Definition, Epoch, Media, Settings, SipAddress};
+use focus::signalling::Account;
+use focus::sip::Transport;
+use focus::sip::auth::{Algorithm, ha1};
+
+use crate::config::{self, Advertised, Auth, Config, DeleteWhen, Listener, Protocol, Secret, User, literal};
+
+/// What a node with this configuration is told, listening where it now does.
+pub(crate) fn settings(config: &Config, sip: &[Listener], msrp: &[Listener], workers: u8) -> Settings {
+    let sip_places = config.sip.advertise.places(sip);
+    let media = config.msrp.advertise.places(msrp);
+    let first =
+        |protocol| media.iter().find(|place| place.protocol == protocol).map(|place| (place.host.clone(), place.port));
+    let definition = |room: &config::Room| Definition {
+        name: room.name.clone(),
+        subject: room.subject.clone(),
+        policy: policy(&room.policy),
+    };
+    Settings {
+        domain: config.domain.clone(),
+        hosts: hosts(sip, &sip_places),
+        product: concat!("tertulia/", env!("CARGO_PKG_VERSION")).to_owned(),
+        auth: match &config.auth {
+            Auth::Open => settings::Auth::Open,
+            Auth::Digest { realm, md5 } => settings::Auth::Digest { realm: realm.clone(), md5: *md5 },
+        },
+        rooms: settings::Rooms {
+            create: match config.create {
+                config::Create::Users => settings::Create::Users,
+                config::Create::Nobody => settings::Create::Nobody,
+            },
+            defaults: policy(&config.defaults),
+            permanent: config.rooms.iter().map(definition).collect(),
+        },
+        media: Media { tcp: first(Protocol::Tcp), tls: first(Protocol::Tls) },
+        sip: sip_places.iter().filter_map(sip_address).collect(),
+        outbound: config.outbound.clone(),
+        max_message: config.max_message,
+        message_rate: config.message_rate.map(a_second),
+        join_rate: config.join_rate.map(a_second),
+        workers,
+        epoch: epoch(),
+    }
+}
+
+/// The hosts by which this server is called, beside its domain.
+fn hosts(sip: &[Listener], advertised: &[Advertised]) -> Vec<String> {
+    let listening = sip.iter().map(|listener| listener.address).filter(|address| !address.ip().is_unspecified());
+    let hosts = listening.map(|address: SocketAddr| literal(address.ip()));
+    let hosts = hosts.chain(advertised.iter().map(|place| place.host.clone())).chain(["localhost".to_owned()]);
+    hosts.collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+fn sip_address(place: &Advertised) -> Option<SipAddress> {
+    let transport = match place.protocol {
+        Protocol::Udp => Transport::Udp,
+        Protocol::Tcp => Transport::Tcp,
+        Protocol::Tls => Transport::Tls,
+        Protocol::Http | Protocol::Https => return None,
+    };
+    Some(SipAddress { transport, host: place.host.clone(), port: place.port })
+}
+
+fn policy(policy: &config::RoomPolicy) -> settings::RoomPolicy {
+    let room = focus::room::Policy {
+        nicknames: policy.nicknames,
+        private_messages: policy.private_messages,
+        simultaneous_access: policy.simultaneous_access,
+        force_tls: policy.force_tls,
+        delete_when: match policy.delete_when {
+            DeleteWhen::Empty => focus::room::DeleteWhen::Empty,
+            DeleteWhen::CreatorLeaves => focus::room::DeleteWhen::CreatorLeaves,
+            DeleteWhen::Never => focus::room::DeleteWhen::Never,
+        },
+        wrapped_types: focus::room::MediaTypes::lenient(policy.wrapped_types.iter().map(String::as_str)),
+        nickname_scope: policy.nickname_scope,
+        nickname_quarantine: policy.nickname_quarantine,
+        ..focus::room::Policy::default()
+    };
+    settings::RoomPolicy {
+        room,
+        chunk_timer: policy.chunk_timer,
+        congested_max: policy.congested_max_message,
+        grace: policy.grace,
+    }
+}
+
+fn a_second(count: u32) -> Rate {
+    Rate { count, per: Duration::from_secs(1) }
+}
+
+fn epoch() -> Epoch {
+    let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Epoch { instant: Instant::now(), unix }
+}
+
+/// Who can log in, by the digest's user name. Passwords are forgotten here: what is kept proves a user to this realm only.
+pub(crate) fn accounts(config: &Config) -> BTreeMap<String, Account> {
+    let Auth::Digest { realm, .. } = &config.auth else { return BTreeMap::new() };
+    config.users.iter().map(|user| (user.name.clone(), account(user, realm))).collect()
+}
+
+fn account(user: &User, realm: &str) -> Account {
+    let (sha256, md5) = match &user.secret {
+        Some(Secret::Password(password)) => {
+            let of = |algorithm| Some(ha1(algorithm, &user.name, realm, password));
+            (of(Algorithm::Sha256), of(Algorithm::Md5))
+        }
+        Some(Secret::Ha1 { sha256, md5 }) => (sha256.clone(), md5.clone()),
+        None => (None, None),
+    };
+    Account { uri: user.uri.clone(), aliases: user.aliases.clone(), sha256, md5 }
+}

@@ -1,0 +1,190 @@
+//! `tertulia serve` from its command line to its exit code.
+
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use std::io::{Read, Write};
+use std::os::unix::fs::MetadataExt;
+use std::sync::Arc;
+
+use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, ServerName};
+use support::{Directory, EVERYTHING, Server, read_until};
+
+#[test]
+fn it_says_where_it_listens_and_how_to_get_in() {
+    let server = Server::start(EVERYTHING);
+    let services: Vec<_> =
+        server.lines.iter().filter_map(|line| line.rsplit_once("127.0.0.1:")).map(|(what, _)| what).collect();
+    assert_eq!(
+        services,
+        [
+            "listening sip udp://",
+            "listening sip tcp://",
+            "listening sip tls://",
+            "listening msrp tcp://",
+            "listening msrp tls://",
+            "listening http http://",
+            "enter by: tertulia chat \"sip:lobby@",
+        ]
+    );
+    let port = server.address("sip udp://").port();
+    let enter = format!("enter by: tertulia chat \"sip:lobby@127.0.0.1:{port}\" --as sip:NAME@chat.test");
+    assert!(server.lines.contains(&enter) && server.lines.contains(&"room sip:lobby@chat.test".to_owned()));
+}
+
+#[test]
+fn sigterm_ends_it_with_zero() {
+    let mut server = Server::start(EVERYTHING);
+    server.terminate();
+    assert_eq!(server.child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn what_is_wrong_in_the_configuration_is_told_by_line() {
+    let output = Directory::new().refused("domain = \"chat.test\"\n[sip]\nlissen = []\n[auth]\nmode = \"ajar\"\n");
+    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(
+        String::from_utf8(output.stderr).unwrap().lines().collect::<Vec<_>>(),
+        [
+            "tertulia: tertulia.toml cannot be carried out:",
+            "  line 3: sip.lissen: unknown key; [sip] may have listen, advertise, outbound_networks",
+            "  line 5: auth.mode: \"ajar\" is wrong; right would be \"digest\" or \"open\"",
+        ]
+    );
+}
+
+#[test]
+fn a_configuration_that_is_not_there_is_named() {
+    let directory = Directory::new();
+    let mut command = directory.serve("");
+    std::fs::remove_file(directory.path().join("tertulia.toml")).unwrap();
+    let output = command.output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.code() == Some(1) && said.contains("cannot read tertulia.toml"), "{said}");
+}
+
+#[test]
+fn an_address_in_use_is_named() {
+    let server = Server::start(EVERYTHING);
+    for service in ["sip udp://", "sip tcp://", "sip tls://", "msrp tcp://", "msrp tls://", "http http://"] {
+        let address = server.address(service);
+        let (_, scheme) = service.split_once(' ').unwrap();
+        let config = EVERYTHING.replacen(&format!("{scheme}127.0.0.1:0"), &format!("{scheme}{address}"), 1);
+        // The first `tcp://` and `tls://` of the file are SIP's.
+        let config = match service.starts_with("msrp") {
+            true => EVERYTHING
+                .replace("[\"tcp://127.0.0.1:0\", \"tls://127.0.0.1:0\"]", &format!("[\"{scheme}{address}\"]")),
+            false => config,
+        };
+        let output = Directory::new().refused(&config);
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{service}: {said}");
+        assert!(said.contains(&format!("{scheme}{address}")) && said.contains("in use"), "{said}");
+    }
+}
+
+#[test]
+fn health_is_told_over_http_and_nothing_else() {
+    let server = Server::start(EVERYTHING);
+    for (request, status, body) in [
+        ("GET /healthz", "HTTP/1.1 200 OK", "ok\n"),
+        ("HEAD /healthz", "HTTP/1.1 200 OK", ""),
+        ("POST /healthz", "HTTP/1.1 405 Method Not Allowed", "right would be GET or HEAD\n"),
+        ("GET /", "HTTP/1.1 404 Not Found", "nothing is here\n"),
+        ("GET /healthz/..", "HTTP/1.1 404 Not Found", "nothing is here\n"),
+    ] {
+        let mut socket = server.connect("http http://");
+        write!(socket, "{request} HTTP/1.1\r\nHost: chat.test\r\nConnection: close\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer).unwrap();
+        let (head, came) = answer.split_once("\r\n\r\n").unwrap();
+        assert_eq!((head.lines().next().unwrap(), came), (status, body), "{request}");
+    }
+}
+
+/// A TLS connection that trusts the certificate that the server has made for itself.
+fn secure(server: &Server, prefix: &str) -> StreamOwned<ClientConnection, std::net::TcpStream> {
+    let made = server.directory.path().join("tertulia-data/certificate.pem");
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_file(made).unwrap()).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    let config = Arc::new(builder.with_root_certificates(roots).with_no_client_auth());
+    let mut connection = ClientConnection::new(config, ServerName::try_from("chat.test").unwrap()).unwrap();
+    let mut socket = server.connect(prefix);
+    while connection.is_handshaking() {
+        connection.complete_io(&mut socket).unwrap();
+    }
+    StreamOwned::new(connection, socket)
+}
+
+#[test]
+fn both_tls_listeners_present_a_certificate_made_once_for_the_domain() {
+    let server = Server::start(EVERYTHING);
+    secure(&server, "sip tls://");
+    secure(&server, "msrp tls://");
+    let data = server.directory.path().join("tertulia-data");
+    for file in ["certificate.pem", "key.pem"] {
+        assert_eq!(std::fs::metadata(data.join(file)).unwrap().mode() & 0o777, 0o600, "{file}");
+    }
+    let first = std::fs::read(data.join("certificate.pem")).unwrap();
+    server.terminate();
+    let mut child = server;
+    child.child.wait().unwrap();
+    let again = Server::start_with(child.directory.serve(EVERYTHING), Directory::new());
+    assert_eq!(std::fs::read(data.join("certificate.pem")).unwrap(), first);
+    drop(again);
+}
+
+#[test]
+fn an_operators_certificate_that_is_none_stops_the_start() {
+    let directory = Directory::new();
+    std::fs::write(directory.path().join("c.pem"), "nothing").unwrap();
+    std::fs::write(directory.path().join("k.pem"), "nothing").unwrap();
+    let output = directory.refused(&format!("{EVERYTHING}[tls]\ncertificate = \"c.pem\"\nkey = \"k.pem\"\n"));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.code() == Some(1) && said.contains("c.pem"), "{said}");
+}
+
+const OPTIONS: &str = "OPTIONS sip:lobby@chat.test SIP/2.0\r\nVia: SIP/2.0/TRANSPORT 127.0.0.1:9;branch=z9hG4bKTRANSPORT;rport\r\n\
+    Max-Forwards: 70\r\nFrom: <sip:a@chat.test>;tag=1\r\nTo: <sip:lobby@chat.test>\r\nCall-ID: TRANSPORT\r\nCSeq: 1 OPTIONS\r\n\
+    Content-Length: 0\r\n\r\n";
+
+#[test]
+fn sip_is_answered_over_each_transport() {
+    let server = Server::start(EVERYTHING);
+    let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    socket.set_read_timeout(Some(std::time::Duration::from_secs(20))).unwrap();
+    socket.send_to(OPTIONS.replace("TRANSPORT", "UDP").as_bytes(), server.address("sip udp://")).unwrap();
+    let mut buffer = [0; 2048];
+    let count = socket.recv(&mut buffer).unwrap();
+    assert!(buffer[..count].starts_with(b"SIP/2.0 200 "));
+
+    let mut clear = server.connect("sip tcp://");
+    clear.write_all(OPTIONS.replace("TRANSPORT", "TCP").as_bytes()).unwrap();
+    assert!(read_until(&mut clear, "\r\n\r\n").starts_with("SIP/2.0 200 "));
+
+    let mut tls = secure(&server, "sip tls://");
+    tls.write_all(OPTIONS.replace("TRANSPORT", "TLS").as_bytes()).unwrap();
+    assert!(read_until(&mut tls, "\r\n\r\n").starts_with("SIP/2.0 200 "));
+}
+
+#[test]
+fn a_session_that_nobody_has_is_refused_in_clear_and_under_tls() {
+    let send = |scheme: &str| {
+        format!(
+            "MSRP a1b2c3d4 SEND\r\nTo-Path: {scheme}://127.0.0.1:2855/nobody;tcp\r\nFrom-Path: {scheme}://127.0.0.1:9/me;tcp\r\n\
+             Message-ID: m1m1\r\nByte-Range: 1-0/0\r\n-------a1b2c3d4$\r\n"
+        )
+    };
+    let server = Server::start(EVERYTHING);
+    let mut clear = server.connect("msrp tcp://");
+    clear.write_all(send("msrp").as_bytes()).unwrap();
+    assert!(read_until(&mut clear, "$\r\n").starts_with("MSRP a1b2c3d4 481"));
+    let mut tls = secure(&server, "msrp tls://");
+    tls.write_all(send("msrps").as_bytes()).unwrap();
+    assert!(read_until(&mut tls, "$\r\n").starts_with("MSRP a1b2c3d4 481"));
+}
