@@ -403,6 +403,10 @@ fn check_request_uri(uri: &str) -> Result<(), Fault> {
 
 /// No control characters but the tab, and what a quoted-string holds behind a backslash (RFC 3261 §25.1, quoted-pair).
 fn is_text(line: &[u8]) -> bool {
+    // Almost no line has any, and this is quick to see.
+    if !line.iter().any(u8::is_ascii_control) {
+        return true;
+    }
     let (mut quoted, mut escaped) = (false, false);
     line.iter().all(|octet| {
         let sound = *octet == b'\t' || !octet.is_ascii_control() || escaped && !matches!(octet, b'\r' | b'\n');

@@ -61,6 +61,7 @@ fn challenges_come_strongest_first_with_qop() {
     assert!(quoted[0].starts_with("Digest realm=\"a \\\"realm\\\"  Via:\", "), "{}", quoted[0]);
 }
 
+// CONFORMANCE 8760-2.1-1, 7616-3.4.1-1.
 #[test]
 fn who_knows_the_password_is_let_in_with_either_algorithm() {
     let mut authenticator = authenticator();
@@ -156,7 +157,7 @@ fn a_count_is_good_once_and_only_upwards() {
     assert_eq!(verdict(&with("0000000c")), Verdict::Stale);
 }
 
-// THREATS T21.
+// CONFORMANCE 7616-3.6-1. THREATS T21.
 #[test]
 fn an_old_or_foreign_nonce_is_stale_for_who_knows_the_password_and_wrong_for_others() {
     let mut authenticator = authenticator();
@@ -296,7 +297,7 @@ fn what_is_no_credentials_is_refused() {
     assert!(!format!("{:?}", parse_authorization(&sound.replace("=\"0\"", "=\"5ec4e7\"")).unwrap()).contains("5ec4e7"));
 }
 
-// CONFORMANCE 3261-22.3-1.
+// CONFORMANCE 3261-22.3-1, 8760-2.6-1.
 #[test]
 fn the_credentials_for_a_realm_are_found_among_others() {
     let of =
@@ -307,7 +308,7 @@ fn the_credentials_for_a_realm_are_found_among_others() {
     assert!(find_authorization(values, "three").is_none());
 }
 
-// CONFORMANCE 8760-2.4-1, 7616-3.3-2.
+// CONFORMANCE 8760-2.4-1, 8760-2.6-1, 7616-3.3-2.
 #[test]
 fn a_challenge_is_answered_only_when_it_can_be_met() {
     let digest = |rest: &str| format!("Digest realm=\"{REALM}\", nonce=\"n\"{rest}");
@@ -342,7 +343,7 @@ fn a_challenge_is_answered_only_when_it_can_be_met() {
     assert!(!format!("{careful:?}").contains("wonderland"));
 }
 
-// RFC 2617 §3.5 has no example without qop; RFC 2069 §2.4 has one, corrected by its erratum 749.
+// CONFORMANCE 8760-2.6-2. RFC 2617 §3.5 has no example without qop; RFC 2069 §2.4 has one, corrected by its erratum 749.
 #[test]
 fn a_challenge_of_old_without_qop_is_answered_without() {
     let challenge = "Digest realm=\"testrealm@host.com\", nonce=\"dcd98b7102dd2f0e8b11d0f600bfb0c093\"";

@@ -64,7 +64,7 @@ fn options() -> String {
         .to_owned()
 }
 
-// CONFORMANCE 3261-18.3-1, 3261-20.14-1. THREATS T9, T34.
+// CONFORMANCE 3261-18.3-1, 3261-20.14-1. THREATS T9, T34, CVE-2026-45103, CVE-2026-58268.
 #[test]
 fn content_length_is_read_in_every_spelling_and_ends_the_stream_where_it_is_in_doubt() {
     let lost = |reason: &str| vec![format!("400 {reason}, MESSAGE readable, close")];
@@ -115,6 +115,7 @@ fn lines_whose_ends_are_in_doubt_end_the_stream() {
     assert_eq!(frames([bare.as_bytes()]), ["400 Line Feed Without Carriage Return, MESSAGE readable, close"]);
 }
 
+// CONFORMANCE 3261-18.3-3.
 #[test]
 fn what_is_wrong_within_certain_borders_costs_only_its_message() {
     let table = [
@@ -173,7 +174,7 @@ fn a_message_that_has_begun_is_seen() {
     assert!(!seen("o"));
 }
 
-// CONFORMANCE 5626-3.5.1-1, 3261-7.5-1.
+// CONFORMANCE 5626-4.4.1-1, 3261-7.5-1.
 #[test]
 fn two_empty_lines_between_messages_are_a_ping_and_one_is_nothing() {
     let stream = format!("\r\n\r\n{0}\r\n{0}\r\n\r\n\r\n{0}\r\n\r", options());
@@ -181,6 +182,7 @@ fn two_empty_lines_between_messages_are_a_ping_and_one_is_nothing() {
     assert_eq!(frames(["\r\n", "\r\n", "\r", "\n\r", "\n"].map(str::as_bytes)), ["ping", "ping"]);
 }
 
+// CONFORMANCE 5626-4.4.1-2.
 #[test]
 fn one_empty_line_answers_a_ping_of_our_own() {
     let mut framer = Framer::new(HEAD_LIMIT, BODY_LIMIT);
@@ -198,6 +200,7 @@ fn streams() -> [String; 4] {
     ]
 }
 
+// CONFORMANCE 3261-18.3-1.
 #[test]
 fn a_stream_cut_at_any_octet_brings_the_same() {
     for stream in streams() {

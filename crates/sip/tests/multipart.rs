@@ -84,7 +84,7 @@ fn the_parts_of_a_body_are_told_apart() {
     }
 }
 
-// CONFORMANCE 5621-4.2-2. THREATS §2: multipart boundary out of bounds, multipart without parts, missing Content-Type.
+// CONFORMANCE 5621-4.2-2. THREATS CVE-2026-45705, CVE-2026-45084: a boundary out of bounds, a body without a Content-Type.
 #[test]
 fn what_two_readers_could_split_differently_is_refused() {
     let long = "b".repeat(71);
@@ -142,6 +142,7 @@ fn parts_are_bounded_in_number_and_depth() {
     assert_eq!(nested(5), "unreadable multipart body");
 }
 
+// CONFORMANCE 5621-3.2-1.
 #[test]
 fn binary_parts_keep_every_octet() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/torture/rfc4475/mpart01.dat");
@@ -158,6 +159,7 @@ fn binary_parts_keep_every_octet() {
     assert_eq!(signature.decoded().unwrap(), signature.octets);
 }
 
+// CONFORMANCE 5621-3.2-1.
 #[test]
 fn transfer_encodings_are_undone_where_known() {
     let decoded = |encoding: &str, body: &str| {
@@ -185,7 +187,7 @@ fn chosen(content_type: &str, body: &str) -> Result<Vec<String>, NotUnderstood> 
     part.chosen(&understands).map(octets)
 }
 
-// CONFORMANCE 5621-6.1-1, 5621-8.3-1, 5621-8.4-1, 5621-9.4-1.
+// CONFORMANCE 5621-4.3-1, 5621-6.1-1, 5621-7.3-1, 5621-8.3-1, 5621-8.4-1, 5621-9.4-1.
 #[test]
 fn what_is_understood_is_chosen_and_what_is_required_must_be() {
     let part = |rows: &str, octets: &str| format!("--b\r\n{rows}\r\n\r\n{octets}\r\n");
@@ -221,6 +223,7 @@ fn what_is_understood_is_chosen_and_what_is_required_must_be() {
     assert_eq!(chosen(mixed, &nested("optional", &format!("{sdp}{html}"))), took(&["text"]));
 }
 
+// CONFORMANCE 5621-9.1-1.
 #[test]
 fn parts_are_found_by_type_and_by_content_id() {
     let headers = headers("multipart/mixed;boundary=b");

@@ -125,6 +125,7 @@ fn every_message_of_rfc_4475_gets_the_verdict_it_deserves() {
     }
 }
 
+// CONFORMANCE 3261-20.10-1.
 #[test]
 fn a_display_name_with_a_comma_needs_quotes() {
     let mut octets = octets("rfc4475", "baddn");
@@ -177,6 +178,7 @@ fn addresses(request: &Request, name: &str) -> Vec<NameAddr> {
     request.headers.list(name).map(|value| NameAddr::parse(value).unwrap()).collect()
 }
 
+// CONFORMANCE 3261-7.3.1-1.
 #[test]
 fn folding_and_white_space_change_no_value() {
     let request = request("rfc4475", "wsinv");
@@ -209,6 +211,7 @@ fn folding_and_white_space_change_no_value() {
     assert_eq!(request.body.len(), 150);
 }
 
+// CONFORMANCE 3261-7.1-2, 3261-25.1-1.
 #[test]
 fn every_character_that_the_grammar_allows_is_kept() {
     let octets = octets("rfc4475", "intmeth");
@@ -229,6 +232,7 @@ fn every_character_that_the_grammar_allows_is_kept() {
     }
 }
 
+// CONFORMANCE 3261-19.1.2-1.
 #[test]
 fn escapes_are_undone_once_and_only_where_they_are_escapes() {
     let esc01 = request("rfc4475", "esc01");
@@ -254,6 +258,7 @@ fn escapes_are_undone_once_and_only_where_they_are_escapes() {
     assert_eq!(esc02.headers.count("Contact"), 2);
 }
 
+// CONFORMANCE 3261-20.10-1.
 #[test]
 fn what_is_a_parameter_of_the_uri_is_none_of_the_header_field() {
     let contact = |name| addresses(&request("rfc4475", name), "Contact").remove(0);
@@ -269,6 +274,7 @@ fn what_is_a_parameter_of_the_uri_is_none_of_the_header_field() {
     assert_eq!(long.from().unwrap().tag().map(str::len), Some(2 + 3 * 50 + 3));
 }
 
+// CONFORMANCE 3261-7.2-1.
 #[test]
 fn reason_phrases_may_be_anything_and_nothing() {
     assert_eq!(response("unreason").reason, "= 2**3 * 5**2 но сто девяносто девять - простое");
@@ -276,6 +282,7 @@ fn reason_phrases_may_be_anything_and_nothing() {
     assert_eq!(response("bcast").headers.count("Via"), 2);
 }
 
+// CONFORMANCE 3261-18.3-2.
 #[test]
 fn octets_behind_the_body_of_a_datagram_are_discarded() {
     let request = request("rfc4475", "dblreq");
@@ -283,7 +290,7 @@ fn octets_behind_the_body_of_a_datagram_are_discarded() {
     assert_eq!(request.headers.count("Via"), 1);
 }
 
-// CONFORMANCE 5118-4-1.
+// CONFORMANCE 5118-4.3-1, 5118-4.10-1.
 #[test]
 fn ipv6_addresses_are_read_with_their_ports() {
     let uri = |name| request("rfc5118", name).request_uri().unwrap();

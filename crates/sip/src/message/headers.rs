@@ -44,10 +44,10 @@ impl Row {
 
     /// Continues the value.
     pub(crate) fn extend(&mut self, more: &[u8]) {
-        match &mut self.octets {
-            Some(octets) => octets.extend_from_slice(more),
-            None if std::str::from_utf8(more).is_ok() => {}
-            None => self.octets = Some([self.value.as_bytes(), more].concat()),
+        match (std::str::from_utf8(more), &mut self.octets) {
+            (Ok(more), None) => return self.value.push_str(more),
+            (_, Some(octets)) => octets.extend_from_slice(more),
+            (Err(_), None) => self.octets = Some([self.value.as_bytes(), more].concat()),
         }
         self.value.push_str(&String::from_utf8_lossy(more));
     }
