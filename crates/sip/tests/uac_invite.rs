@@ -85,8 +85,12 @@ fn a_refusal_is_acknowledged_each_time_it_comes() {
     let ack = r.last_request("ACK");
     assert_eq!((ack.header("Via"), &ack.uri), (invite.header("Via"), &invite.uri));
     assert_eq!(ack.header("To"), Some("<sip:alice@example.com>;tag=peer"));
+    r.pass_ms(31_999);
     r.a_answers("INVITE", 603, &[]);
     r.expect("R: ACK");
+    r.pass_ms(1);
+    r.a_answers("INVITE", 603, &[]);
+    r.expect_silence();
 }
 
 #[test]
