@@ -48,9 +48,12 @@ struct Residence {
     members: Vec<u32>,
 }
 
+/// A message on its way to those who had its beginning.
 struct Stream {
     seat: SeatId,
     origin: SessionId,
+    /// The other workers that have it: they hear of its end even when nobody who listens is left there.
+    away: Vec<WorkerId>,
 }
 
 /// A message that a command posts, as far as its effects need it.
@@ -147,11 +150,11 @@ impl Worker {
         end: Option<Flag>,
     ) -> bool {
         let Some(residence) = self.homes.rooms.get_mut(&room) else { return false };
-        let Some(origin) = residence.streams.get(&stream).map(|stream| stream.origin) else { return false };
+        let Some(Stream { origin, away, .. }) = residence.streams.get(&stream) else { return false };
+        let (origin, away) = (*origin, away.clone());
         if end.is_some() {
             residence.streams.remove(&stream);
         }
-        let away = away(&residence.members, self.id);
         if !away.is_empty() {
             let receipt = self.ticket(origin, octets.len(), away.len());
             let octets: Arc<[u8]> = octets.into();
@@ -325,10 +328,11 @@ impl Worker {
     /// Whether there are such.
     fn fan_out(&mut self, now: Instant, id: RoomId, posting: &Posting<'_>, audience: Audience) -> bool {
         let Some(residence) = self.homes.rooms.get_mut(&id) else { return false };
-        if posting.end != Some(Flag::Last) {
-            residence.streams.insert(posting.stream, Stream { seat: posting.seat, origin: posting.origin });
-        }
         let away = away(&residence.members, self.id);
+        if posting.end != Some(Flag::Last) {
+            let stream = Stream { seat: posting.seat, origin: posting.origin, away: away.clone() };
+            residence.streams.insert(posting.stream, stream);
+        }
         if !away.is_empty() {
             let receipt = self.ticket(posting.origin, posting.octets.len(), away.len());
             let delivery = Arc::new(Delivery {

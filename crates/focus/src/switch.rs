@@ -29,8 +29,6 @@ pub(crate) enum Frame {
     /// None, or one of which nothing is wanted.
     #[default]
     Idle,
-    /// A request that is answered with this code at its end, in the name of this URI.
-    Answer { code: u16, reply: Reply, own: Box<str> },
     /// A SEND without a body: it binds a session or keeps it alive (RFC 4975 §5.4). Answered with 200, and with a REPORT where
     /// one is asked for.
     Probe { session: Handle, reply: Reply, report: Option<Report> },
@@ -157,19 +155,32 @@ impl Worker {
             Found::Session(session) => session,
             Found::Refused(code) => {
                 self.missed(id);
-                self.set_frame(id, refusal(head, method, code, own));
+                self.refuse(id, head, method, code);
+                self.set_frame(id, Frame::Idle);
                 return true;
             }
             Found::Elsewhere => return false,
         };
         let frame = match method {
             Method::Send => self.begin_send(now, session, head),
-            Method::Nickname => begin_nickname(session, head, own),
-            Method::Report => Frame::Idle,
-            Method::Auth | Method::Other(_) => refusal(head, method, 501, own),
+            Method::Nickname => begin_nickname(session, head),
+            Method::Report => Ok(Frame::Idle),
+            Method::Auth | Method::Other(_) => Err(501),
         };
-        self.set_frame(id, frame);
+        if let Err(code) = frame {
+            self.refuse(id, head, method, code);
+        }
+        self.set_frame(id, frame.unwrap_or_default());
         true
+    }
+
+    /// Answers a request with an error as soon as its head is there (RFC 4975 §7.2), where that is wanted: what else comes of
+    /// it is passed over.
+    fn refuse(&mut self, id: ConnectionId, head: &Head<'_>, method: Method<'_>, code: u16) {
+        if msrp::report::is_answered(method, head.failure_report, code) {
+            let own = head.to_path.split(' ').next().unwrap_or_default();
+            self.answer(id, &Reply::to(head, method), code, own);
+        }
     }
 
     fn set_frame(&mut self, id: ConnectionId, frame: Frame) {
@@ -256,7 +267,6 @@ impl Worker {
         let Some(connection) = self.connections.get_mut(id.0) else { return };
         match std::mem::take(&mut connection.frame) {
             Frame::Idle => {}
-            Frame::Answer { code, reply, own } => self.answer(id, &reply, code, &own),
             Frame::Probe { session, reply, report } => self.probed(session, &reply, report.as_ref()),
             Frame::Chunk(chunk) => {
                 let chunk = self.chunk_octets(now, chunk, &[], Some(flag));
@@ -300,22 +310,13 @@ impl Worker {
     }
 }
 
-/// A request to be answered with a code that is known from its head; or nothing, where none may go out.
-fn refusal(head: &Head<'_>, method: Method<'_>, code: u16, own: &str) -> Frame {
-    if msrp::report::is_answered(method, head.failure_report, code) {
-        Frame::Answer { code, reply: Reply::to(head, method), own: own.into() }
-    } else {
-        Frame::Idle
-    }
-}
-
-fn begin_nickname(session: Handle, head: &Head<'_>, own: &str) -> Frame {
+fn begin_nickname(session: Handle, head: &Head<'_>) -> Result<Frame, u16> {
     // RFC 7701 §7.1: it has a Use-Nickname and no report headers.
     let Some(value) = head.use_nickname.filter(|_| !head.has_report_headers) else {
-        return refusal(head, Method::Nickname, 400, own);
+        return Err(400);
     };
     let wanted = msrp::encode::unquote_nickname(value).map_or(Wanted::Malformed, Wanted::Name);
-    Frame::Nickname { session, reply: Reply::to(head, Method::Nickname), wanted }
+    Ok(Frame::Nickname { session, reply: Reply::to(head, Method::Nickname), wanted })
 }
 
 impl Reply {

@@ -11,7 +11,7 @@ use msrp::frame::{Flag, Head, Method};
 use room::SeatId;
 
 use super::answer::Success;
-use super::{Frame, Report, Worker, code, refusal};
+use super::{Frame, Report, Worker, code};
 use crate::home::Posting;
 use crate::ids::{Handle, Place, RoomId, SessionId, StreamId, WorkerId};
 use crate::mail::{Letter, Post, Reply, Verdict};
@@ -26,8 +26,8 @@ pub(crate) struct Chunk {
     session: Handle,
     slot: Slot,
     reply: Reply,
-    /// The message is refused with this code.
-    failed: Option<u16>,
+    /// The message is refused, and its sender knows.
+    failed: bool,
 }
 
 /// A message under way, as its session remembers it.
@@ -105,31 +105,27 @@ impl Passage {
 
 impl Worker {
     /// A SEND begins.
-    pub(crate) fn begin_send(&mut self, now: Instant, handle: Handle, head: &Head<'_>) -> Frame {
+    pub(crate) fn begin_send(&mut self, now: Instant, handle: Handle, head: &Head<'_>) -> Result<Frame, u16> {
         let (rate, shared) = (self.settings.message_rate, self.is_shared(handle));
-        let Some(session) = self.session(handle) else { return Frame::Idle };
+        let session = self.session(handle).ok_or(481_u16)?;
         let reply = Reply::to(head, Method::Send);
         let report =
             || Report { message_id: head.message_id.unwrap_or_default().into(), to_path: head.from_path.into() };
         let wants_report = msrp::report::wants_success(head);
         if !head.has_body && !head.message_id.is_some_and(|id| session.inflow.is_open(id)) {
-            return Frame::Probe { session: handle, reply, report: wants_report.then(report) };
+            return Ok(Frame::Probe { session: handle, reply, report: wants_report.then(report) });
         }
-        let refused = |code, own: &str| refusal(head, Method::Send, code, own);
-        let arrival = match session.inflow.begin(head) {
-            Ok(arrival) => arrival,
-            Err(code) => return refused(code, &session.own_path),
-        };
+        let arrival = session.inflow.begin(head)?;
         if arrival.first {
             let pace = rate.and_then(|rate| session.pace.take(now, rate));
             let unheard = !session.speaks && arrival.total != Some(0);
             if unheard || session.refusing > 0 || (shared && pace.is_some()) {
                 session.inflow.refuse(arrival.slot, 403);
-                return refused(403, &session.own_path);
+                return Err(403);
             }
             if !head.content_type.is_some_and(is_cpim) {
                 session.inflow.refuse(arrival.slot, 415);
-                return refused(415, &session.own_path);
+                return Err(415);
             }
             if let Some(passage) = session.inflow.state(arrival.slot) {
                 passage.announced = arrival.total;
@@ -146,19 +142,20 @@ impl Worker {
                 self.pause_until(id, until);
             }
         }
-        Frame::Chunk(Chunk { session: handle, slot: arrival.slot, reply, failed: None })
+        Ok(Frame::Chunk(Chunk { session: handle, slot: arrival.slot, reply, failed: false }))
     }
 
     /// Octets of a chunk, with its end where it has come with them.
     pub(crate) fn chunk_octets(&mut self, now: Instant, mut chunk: Chunk, octets: &[u8], end: Option<Flag>) -> Chunk {
-        if chunk.failed.is_none()
+        if !chunk.failed
             && let Err(code) = self.advance(now, &chunk, octets, end)
         {
             self.give_up(now, chunk.session, chunk.slot);
             if let Some(session) = self.session(chunk.session) {
                 session.inflow.refuse(chunk.slot, code);
             }
-            chunk.failed = Some(code);
+            chunk.failed = true;
+            self.answer_send(chunk.session, &chunk.reply, code);
         }
         chunk
     }
@@ -321,8 +318,8 @@ impl Worker {
     pub(crate) fn chunk_end(&mut self, _now: Instant, chunk: Chunk, end: Option<Flag>) {
         let Chunk { session: handle, slot, reply, failed } = chunk;
         let (Some(session), Some(flag)) = (self.session(handle), end) else { return };
-        if let Some(code) = failed {
-            return self.answer_send(handle, &reply, code);
+        if failed {
+            return;
         }
         let awaited = session.inflow.state(slot).and_then(|passage| passage.awaited());
         let passage = if flag == Flag::Last { session.inflow.state(slot).map(std::mem::take) } else { None };
@@ -375,7 +372,7 @@ impl Worker {
         self.resume(id);
     }
 
-    /// Nobody has had anything of the message: the chunks that wait are answered, and those to come.
+    /// Nobody has had anything of the message: the chunks that wait are answered, the one that still comes, and those to come.
     fn refused_late(&mut self, handle: Handle, asked: &Asked, code: u16) {
         for reply in &asked.replies {
             self.answer_send(handle, reply, code);
@@ -387,8 +384,10 @@ impl Worker {
             && let Frame::Chunk(chunk) = &mut connection.frame
             && chunk.session == handle
             && chunk.slot == asked.slot
+            && !std::mem::replace(&mut chunk.failed, true)
         {
-            chunk.failed = Some(code);
+            let reply = chunk.reply.clone();
+            self.answer_send(handle, &reply, code);
         }
     }
 

@@ -2,9 +2,10 @@
 //! for whatever a switch sends.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 /// A frame as it came.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Frame {
     /// The transaction id.
     pub transaction: String,
@@ -19,7 +20,7 @@ pub struct Frame {
 }
 
 /// A message that has come whole.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Message {
     /// Its Message-ID.
     pub id: String,
@@ -36,6 +37,26 @@ pub enum Outcome {
     Whole(Message),
     /// It was given up with `#` after these octets.
     Aborted(Message),
+}
+
+impl fmt::Debug for Frame {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{} {}", self.transaction, self.start)?;
+        self.headers.iter().try_for_each(|(name, value)| writeln!(f, "{name}: {value}"))?;
+        write!(f, "{}{}", beginning(self.body.as_deref().unwrap_or_default()), self.flag)
+    }
+}
+
+impl fmt::Debug for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} octets in {} chunks: {}", self.octets.len(), self.chunks, beginning(&self.octets))
+    }
+}
+
+/// So much of a text as a failure has to show.
+fn beginning(octets: &[u8]) -> String {
+    let text = String::from_utf8_lossy(&octets[..octets.len().min(400)]).into_owned();
+    if octets.len() > 400 { text + "..." } else { text }
 }
 
 impl Frame {

@@ -189,7 +189,7 @@ impl Chat {
     /// When it does not, or there is none.
     pub fn hears(&mut self, person: Person, text: &str) -> Message {
         let message = self.rx(person);
-        assert_eq!(message.text(), text, "at {}", self.uri(person));
+        assert!(message.text() == text, "{} hears {message:?}\n--- not\n{text}", self.uri(person));
         message
     }
 

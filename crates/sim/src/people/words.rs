@@ -196,13 +196,12 @@ impl Chunk {
         assert!(self.message_id.is_some(), "chunks need a Message-ID in common");
         let body = self.body.as_ref().expect("only a body can be cut");
         let total = body.len();
-        let ends: Vec<usize> = places.iter().copied().chain([total]).collect();
         let mut chunks = Vec::new();
         let mut start = 0;
-        for end in ends {
+        for (nth, end) in places.iter().copied().chain([total]).enumerate() {
             let range = format!("{}-{end}/{total}", start + 1);
             let body = Some(body[start..end].to_vec());
-            let flag = if end == total { self.flag } else { '+' };
+            let flag = if nth == places.len() { self.flag } else { '+' };
             chunks.push(Self { range: Some(range), body, flag, ..self.clone() });
             start = end;
         }
