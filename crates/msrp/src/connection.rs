@@ -21,7 +21,7 @@ use crate::encode::{self, ident};
 use crate::frame::{FailureReport, Flag};
 use crate::parse::{Limits, Parser};
 use crate::session::{Binding, Event, Message, Reason, Role, SendError, Sending, Session, SessionId, Terms};
-use crate::uri::Uri;
+use crate::uri::{Path, Uri};
 use inbound::Incoming;
 use outbound::Outlet;
 use transactions::{Subject, Transactions};
@@ -49,7 +49,8 @@ pub struct Settings {
     pub response_timeout: Duration,
     /// How long the peer may take to bind a session.
     pub bind_timeout: Duration,
-    /// How often an empty SEND goes out in a session, unless content has since the last time; None for never.
+    /// How often an empty SEND goes out in a session, unless content has since the last time; None for never. One that is not
+    /// answered when the next is due ends the session, even if it never left.
     pub keep_alive: Option<Duration>,
     /// How many requests may name a session that is not there, before the connection is closed.
     pub misses: u32,
@@ -132,17 +133,17 @@ impl Connection {
         }
     }
 
-    /// A session on this connection. An active one is bound at once by a SEND without a body.
+    /// A session on this connection. An active one is bound at once by a SEND without a body. Where the connection is gone
+    /// [`Event::Closed`] follows.
     pub fn open(&mut self, now: Instant, terms: Terms) -> SessionId {
         let id = SessionId(self.next_session);
         self.next_session = self.next_session.wrapping_add(1);
         let role = terms.role;
-        let binding = match role {
-            Role::Active => Binding::Asked,
-            Role::Passive => Binding::Awaited { until: now + self.settings.bind_timeout },
-        };
+        let binding = Binding::Awaited { until: now + self.settings.bind_timeout };
         self.sessions.insert(id, Session::new(terms, binding, self.settings.gathered));
-        if role == Role::Active {
+        if self.state != State::Open {
+            self.end(id, Reason::Disconnected);
+        } else if role == Role::Active {
             self.send_empty(id, Subject::Bind(id));
         }
         id
@@ -152,6 +153,13 @@ impl Connection {
     /// The connection stays; it SHOULD NOT be closed while it has sessions (RFC 4975 §5.4).
     pub fn close(&mut self, session: SessionId) -> Vec<String> {
         self.remove(session).unwrap_or_default()
+    }
+
+    /// A later offer or answer has given the peer another path (RFC 4975 §8.4): what is sent from now on goes there. False if
+    /// there is no such session.
+    pub fn set_peer(&mut self, session: SessionId, peer: Path) -> bool {
+        let open = self.sessions.get_mut(&session);
+        open.map(|open| open.terms.peer = peer).is_some()
     }
 
     /// A session is bound on another connection: requests for it get 506 here (RFC 4975 §5.4).
@@ -169,12 +177,12 @@ impl Connection {
     /// # Errors
     /// See [`SendError`].
     pub fn send(&mut self, session: SessionId, message: Message) -> Result<String, SendError> {
+        let open = self.sessions.get_mut(&session).ok_or(SendError::NoSession)?;
         let waits = self.outlet.queued();
         if waits > 0 && waits.saturating_add(cost(&message)) > self.settings.queued {
             self.outlet.wants_room();
             return Err(SendError::Full);
         }
-        let open = self.sessions.get_mut(&session).ok_or(SendError::NoSession)?;
         let message_id = match &message.message_id {
             Some(id) if crate::ident::is_ident(id.as_bytes()) => id.clone(),
             Some(_) => return Err(SendError::Malformed),
@@ -267,7 +275,6 @@ impl Connection {
         let sessions = self.sessions.values().filter_map(|session| {
             let chunks = session.reassembly.oldest().map(|began| began + self.settings.chunk_timer);
             let binding = match session.binding {
-                Binding::Asked => None,
                 Binding::Awaited { until } => Some(until),
                 Binding::Bound { keep_alive } => keep_alive,
             };
@@ -290,7 +297,11 @@ impl Connection {
             Binding::Awaited { until } if until <= now => self.end(id, Reason::NotBound),
             Binding::Bound { keep_alive: Some(at) } if at <= now => {
                 session.binding = Binding::Bound { keep_alive: self.settings.keep_alive.map(|every| now + every) };
-                if !std::mem::take(&mut session.has_sent) {
+                let has_sent = std::mem::take(&mut session.has_sent);
+                if session.awaits_keep_alive {
+                    self.end(id, Reason::Silent);
+                } else if !has_sent {
+                    session.awaits_keep_alive = true;
                     self.send_empty(id, Subject::KeepAlive(id));
                 }
             }

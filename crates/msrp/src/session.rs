@@ -185,9 +185,7 @@ pub enum Reason {
 /// How a session stands to its connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Binding {
-    /// The bind was sent; its answer has its own time-out.
-    Asked,
-    /// The peer is to bind until then.
+    /// One side is to bind it until then.
     Awaited {
         until: Instant,
     },
@@ -207,6 +205,7 @@ pub(crate) struct Session {
     pub(crate) records: VecDeque<Record>,
     /// Content was sent since the last keep-alive was due.
     pub(crate) has_sent: bool,
+    pub(crate) awaits_keep_alive: bool,
     /// Of the last whole messages.
     seen: VecDeque<Ident>,
 }
@@ -225,6 +224,7 @@ impl Session {
             queue: VecDeque::new(),
             records: VecDeque::new(),
             has_sent: false,
+            awaits_keep_alive: false,
             seen: VecDeque::new(),
         }
     }

@@ -264,7 +264,9 @@ impl Connection {
     }
 
     fn end_send(&mut self, id: SessionId, request: &Request, into: Into, flag: Flag) {
-        self.answer(request, 200);
+        // It may have been closed while the request came.
+        let here = self.sessions.contains_key(&id);
+        self.answer(request, if here { 200 } else { 481 });
         let Some(session) = self.sessions.get_mut(&id) else { return };
         if into == Into::Nothing {
             if flag == Flag::Last {
@@ -325,7 +327,11 @@ impl Connection {
         match subject {
             Subject::Bind(_) if good => self.bound(now, session),
             Subject::Bind(_) => self.end(session, Reason::Refused(code)),
-            Subject::KeepAlive(_) => {}
+            Subject::KeepAlive(_) => {
+                if let Some(open) = self.sessions.get_mut(&session) {
+                    open.awaits_keep_alive = false;
+                }
+            }
             Subject::Nickname(_, nickname) => self.events.push_back(Event::Nickname { session, nickname, code }),
             Subject::Chunk(_, message_id) if good => self.progress(session, &message_id, Record::answered),
             Subject::Chunk(_, message_id) => self.fail(session, &message_id, code),
