@@ -6,7 +6,7 @@
 //! a message costs only that message.
 
 use crate::message::Message;
-use crate::parse::{Head, Malformed, find_head_end, parse};
+use crate::parse::{BODY_TOO_LONG, HEAD_TOO_LONG, Head, Malformed, find_head_end, parse_within};
 
 /// Cuts a byte stream into messages. It holds at most one unfinished message (bounded by the limits, never allocated
 /// ahead) and what was fed since [`Framer::next`] last gave `None`.
@@ -41,10 +41,11 @@ pub enum Frame {
 
 impl Frame {
     /// What one read brings that is one message: a datagram, or a WebSocket message (RFC 7118 §5.3, with the ping of its
-    /// §6). Empty lines in a datagram read as a ping too; answer those of connections only (RFC 5626 §4.4.1).
+    /// §6). Empty lines in a datagram read as a ping too; answer those of connections only (RFC 5626 §4.4.1). The limits
+    /// are those of [`Framer::new`].
     #[must_use]
-    pub fn of_one_message(octets: &[u8]) -> Self {
-        match parse(octets) {
+    pub fn of_one_message(octets: &[u8], head_limit: usize, body_limit: usize) -> Self {
+        match parse_within(octets, head_limit, body_limit) {
             _ if octets == b"\r\n\r\n" => Self::Ping,
             Ok(message) => Self::Message(message),
             Err(malformed) => Self::Malformed { malformed, close: false },
@@ -162,7 +163,7 @@ impl Framer {
         let within = self.rest().get(..self.head_limit).unwrap_or_default();
         let lines = memchr::memrchr(b'\n', within).map_or(0, |end| end + 1);
         let mut head = Head::read(within.get(..lines).unwrap_or_default());
-        head.overrule((513, "Message Head Too Long"));
+        head.overrule(HEAD_TOO_LONG);
         Step::give_up(head)
     }
 
@@ -170,7 +171,7 @@ impl Framer {
         match head.content_length() {
             Ok(Some(_)) if !head.lines_are_certain() => Step::give_up(head),
             Ok(Some(length)) if length > self.body_limit => {
-                head.overrule((413, "Request Entity Too Large"));
+                head.overrule(BODY_TOO_LONG);
                 Step::give_up(head)
             }
             Ok(Some(length)) => Step::On(State::Body { head, length }),

@@ -24,6 +24,8 @@ pub struct Malformed {
 /// What is wrong with a message: the status code and the reason phrase for it.
 pub(crate) type Fault = (u16, &'static str);
 
+pub(crate) const HEAD_TOO_LONG: Fault = (513, "Message Head Too Long");
+pub(crate) const BODY_TOO_LONG: Fault = (413, "Request Entity Too Large");
 const UNREADABLE_START: Fault = (400, "Unreadable Start Line");
 
 /// Reads one whole message, as a datagram or a WebSocket message carries it. Octets beyond Content-Length are
@@ -33,14 +35,22 @@ const UNREADABLE_START: Fault = (400, "Unreadable Start Line");
 /// # Errors
 /// [`Malformed`] when the grammar or a rule about mandatory header fields is broken.
 pub fn parse(octets: &[u8]) -> Result<Message, Malformed> {
+    parse_within(octets, usize::MAX, usize::MAX)
+}
+
+/// The same, with the most octets that a head and a body may have.
+pub(crate) fn parse_within(octets: &[u8], head_limit: usize, body_limit: usize) -> Result<Message, Malformed> {
     let octets = skip_empty_lines(octets);
-    let end = find_head_end(octets, &mut 0);
-    let (head, rest) = octets.split_at_checked(end.map_or(octets.len(), |(_, body)| body)).unwrap_or_default();
+    let found = find_head_end(octets, &mut 0);
+    let (end, body) = found.unwrap_or((octets.len(), octets.len()));
+    let (head, rest) = octets.split_at_checked(body).unwrap_or_default();
     let mut head = Head::read(head);
-    if end.is_none() {
+    if end > head_limit {
+        head.overrule(HEAD_TOO_LONG);
+    } else if found.is_none() {
         head.fault((400, "Head Without End"));
     }
-    let body = match head.content_length() {
+    let mut body = match head.content_length() {
         Ok(Some(length)) => rest.get(..length).unwrap_or_else(|| {
             head.fault((400, "Body Shorter Than Content-Length"));
             &[]
@@ -51,6 +61,10 @@ pub fn parse(octets: &[u8]) -> Result<Message, Malformed> {
             &[]
         }
     };
+    if body.len() > body_limit {
+        head.overrule(BODY_TOO_LONG);
+        body = &[];
+    }
     head.into_message(body.to_vec())
 }
 

@@ -288,14 +288,26 @@ fn nothing_that_is_written_starts_a_row_of_its_own() {
     assert!(String::from_utf8(response.encode()).unwrap().starts_with("SIP/2.0 200 x  Via: SIP/2.0/UDP evil    body "));
 }
 
-// CONFORMANCE 7118-6-1.
+// CONFORMANCE 7118-6-1. THREATS T9.
 #[test]
 fn one_read_of_a_web_socket_is_one_message_or_a_ping() {
-    assert_eq!(Frame::of_one_message(b"\r\n\r\n"), Frame::Ping);
-    assert!(matches!(Frame::of_one_message(&options("", "Subject: a\r\n")), Frame::Message(_)));
-    assert!(
-        matches!(Frame::of_one_message(b"\r\n"), Frame::Malformed { close: false, malformed } if malformed.request.is_none())
-    );
+    let verdict = |octets: &[u8]| match Frame::of_one_message(octets, 400, 5) {
+        Frame::Message(message) => format!("{} octets", message.encode().len()),
+        Frame::Malformed { malformed, close: false } => {
+            format!("{} {}", malformed.code, if malformed.request.is_some() { "to be answered" } else { "dropped" })
+        }
+        other => format!("{other:?}"),
+    };
+    assert_eq!(verdict(b"\r\n\r\n"), "Ping");
+    assert_eq!(verdict(b"\r\n"), "400 dropped");
+    let of = |subject: usize, body: &str| {
+        let head = options("", &format!("Content-Type: text/plain\r\nSubject: {}\r\n", "s".repeat(subject)));
+        [head, body.as_bytes().to_vec()].concat()
+    };
+    let room = 400 - (of(0, "").len() - 2);
+    assert_eq!(verdict(&of(room, "hello")), "426 octets");
+    assert_eq!(verdict(&of(room + 1, "hello")), "513 to be answered");
+    assert_eq!(verdict(&of(room, "hello!")), "413 to be answered");
 }
 
 // CONFORMANCE 3261-19.1.4-1.
