@@ -3,8 +3,9 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use precis_profiles::precis_core::Error as PrecisError;
 use precis_profiles::precis_core::profile::{Profile, Rules};
+use precis_profiles::precis_core::{DerivedPropertyValue, Error as PrecisError, FreeformClass, StringClass};
+use unicode_properties::{GeneralCategoryGroup, UnicodeGeneralCategory};
 use unicode_security::skeleton;
 
 /// The longest nickname in octets of UTF-8, before the rules of RFC 8266 and after them (RFC 7701 §7.1).
@@ -46,15 +47,15 @@ impl Nickname {
         }
         let profile = precis_profiles::Nickname::new();
         let shown = stable(text, |text| {
-            let text = profile.additional_mapping_rule(profile.prepare(text)?)?;
-            profile.normalization_rule(text)
+            prepare(text)?;
+            profile.normalization_rule(profile.additional_mapping_rule(text)?)
         })?;
         if shown.len() > MAX_NICKNAME {
             return Err(NicknameError::TooLong);
         }
         let key = stable(&shown, |text| {
-            let text = profile.additional_mapping_rule(profile.prepare(text)?)?;
-            profile.normalization_rule(lower_case(&text))
+            prepare(text)?;
+            profile.normalization_rule(lower_case(&profile.additional_mapping_rule(text)?))
         })?;
         let look = look(&shown);
         Ok(Self { shown: shown.into(), key: key.into(), look: look.into() })
@@ -101,6 +102,31 @@ where
         last = next;
     }
     Err(NicknameError::NotAllowed)
+}
+
+/// Makes sure that a text is of FreeformClass (RFC 8266 §2.2, RFC 8264 §4.3).
+///
+/// The profile crate knows the characters of Unicode 6.3, as the IANA registry does. The class is an algorithm, though,
+/// that follows Unicode as it grows (RFC 8264 §8): a newer character that it lets in stands for a letter before that
+/// crate.
+fn prepare(text: &str) -> Result<(), PrecisError> {
+    let profile = precis_profiles::Nickname::new();
+    if text.is_ascii() {
+        return profile.prepare(text).map(drop);
+    }
+    let known: String = text.chars().map(|character| if is_newer(character) { 'a' } else { character }).collect();
+    profile.prepare(known).map(drop)
+}
+
+/// Whether a character is in FreeformClass and younger than Unicode 6.3: a letter, mark, number, symbol or punctuation
+/// mark that is not invisible by itself (RFC 8264 §9).
+fn is_newer(character: char) -> bool {
+    use GeneralCategoryGroup::{Letter, Mark, Number, Punctuation, Symbol};
+    let is_unknown = || FreeformClass::default().get_value_from_char(character) == DerivedPropertyValue::Unassigned;
+    let is_visible = || skeleton(character.encode_utf8(&mut [0; 4])).next().is_some();
+    matches!(character.general_category_group(), Letter | Mark | Number | Symbol | Punctuation)
+        && is_unknown()
+        && is_visible()
 }
 
 /// Unicode's toLowerCase, character by character: so a sigma at the end of a word is like any other (RFC 8266 §3). The

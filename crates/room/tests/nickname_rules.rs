@@ -117,6 +117,31 @@ fn characters_outside_the_class_are_refused() {
     nickname("क्\u{200d}ष");
 }
 
+// CONFORMANCE 8266-007, 8266-017
+#[test]
+fn characters_younger_than_the_registry_are_in_the_class_as_the_older_ones_are() {
+    let letters = [
+        "\u{1f914}",
+        "\u{1f984}",
+        "\u{1fae0}",
+        "\u{20bf}",
+        "\u{1f44d}\u{1f3fd}",
+        "\u{104d8}",
+        "\u{2b820}",
+        "a\u{1e4ec}",
+    ];
+    for text in letters {
+        assert_eq!(nickname(text).shown(), text);
+    }
+    // Adlam and Mtavruli have case.
+    assert!(same("\u{1e900}", "\u{1e922}") && same("\u{1c90}", "\u{10d0}"));
+    // New controls of form are none, nor is what cannot be seen or is not there yet.
+    for code in [0x8e2, 0x890, 0x13430, 0x1bca0, 0x180f, 0x2fe0, 0x1fbff, 0xe0fff, 0x1fffe] {
+        let character = char::from_u32(code).unwrap();
+        assert_eq!(Nickname::new(&format!("a{character}b")), Err(NicknameError::NotAllowed), "U+{code:04X}");
+    }
+}
+
 // CONFORMANCE 8266-010, DESIGN D1
 #[test]
 fn what_comes_to_nothing_is_no_nickname() {
@@ -181,7 +206,8 @@ fn look_alikes_are_known_as_such() {
 // CONFORMANCE 8266-006, DESIGN D12
 #[test]
 fn the_rules_are_stable_for_every_character() {
-    for character in '\0'..=char::MAX {
+    // Beyond these planes nothing is assigned but tags and private use.
+    for character in ('\0'..='\u{3ffff}').chain('\u{e0000}'..='\u{e0fff}') {
         let Ok(first) = Nickname::new(character.encode_utf8(&mut [0; 4])) else { continue };
         let again = nickname(first.shown());
         assert_eq!(again.shown(), first.shown(), "U+{:04X}", u32::from(character));
