@@ -46,17 +46,12 @@ impl Nickname {
             return Err(NicknameError::TooLong);
         }
         let profile = precis_profiles::Nickname::new();
-        let shown = stable(text, |text| {
-            prepare(text)?;
-            profile.normalization_rule(profile.additional_mapping_rule(text)?)
-        })?;
+        let shown = stable(text, |text| profile.normalization_rule(profile.additional_mapping_rule(text)?))?;
         if shown.len() > MAX_NICKNAME {
             return Err(NicknameError::TooLong);
         }
-        let key = stable(&shown, |text| {
-            prepare(text)?;
-            profile.normalization_rule(lower_case(&profile.additional_mapping_rule(text)?))
-        })?;
+        let key =
+            stable(&shown, |text| profile.normalization_rule(lower_case(&profile.additional_mapping_rule(text)?)))?;
         let look = look(&shown);
         Ok(Self { shown: shown.into(), key: key.into(), look: look.into() })
     }
@@ -87,12 +82,19 @@ impl Nickname {
     }
 }
 
-/// Applies rules until they change nothing any more (RFC 8266 §2.1). An empty text is none at any time (§2.3).
+/// Prepares a text and applies rules to it until they change nothing any more (RFC 8266 §2.1). An empty text is none at
+/// any time (§2.3), and one that has grown far beyond the limit is not looked at again.
 fn stable<F>(text: &str, rules: F) -> Result<String, NicknameError>
 where
     F: for<'a> Fn(&'a str) -> Result<Cow<'a, str>, PrecisError>,
 {
-    let apply = |text: &str| rules(text).map(Cow::into_owned).map_err(|_| NicknameError::NotAllowed);
+    let apply = |text: &str| {
+        let next = if is_freeform(text) { rules(text).ok() } else { None };
+        match next.ok_or(NicknameError::NotAllowed)? {
+            next if next.len() > 2 * MAX_NICKNAME => Err(NicknameError::TooLong),
+            next => Ok(next.into_owned()),
+        }
+    };
     let mut last = apply(text)?;
     for _ in 0..MORE_ROUNDS {
         let next = apply(&last)?;
@@ -104,18 +106,18 @@ where
     Err(NicknameError::NotAllowed)
 }
 
-/// Makes sure that a text is of FreeformClass (RFC 8266 §2.2, RFC 8264 §4.3).
+/// Whether a text is of FreeformClass and not empty (RFC 8266 §2.2, RFC 8264 §4.3).
 ///
 /// The profile crate knows the characters of Unicode 6.3, as the IANA registry does. The class is an algorithm, though,
 /// that follows Unicode as it grows (RFC 8264 §8): a newer character that it lets in stands for a letter before that
 /// crate.
-fn prepare(text: &str) -> Result<(), PrecisError> {
-    let profile = precis_profiles::Nickname::new();
+fn is_freeform(text: &str) -> bool {
     if text.is_ascii() {
-        return profile.prepare(text).map(drop);
+        return !text.is_empty() && !text.bytes().any(|octet| octet.is_ascii_control());
     }
-    let known: String = text.chars().map(|character| if is_newer(character) { 'a' } else { character }).collect();
-    profile.prepare(known).map(drop)
+    let profile = precis_profiles::Nickname::new();
+    let known = || text.chars().map(|character| if is_newer(character) { 'a' } else { character }).collect::<String>();
+    profile.prepare(text).is_ok() || profile.prepare(known()).is_ok()
 }
 
 /// Whether a character is in FreeformClass and younger than Unicode 6.3: a letter, mark, number, symbol or punctuation
