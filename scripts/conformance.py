@@ -32,7 +32,7 @@ MATRICES = [CONFORMANCE, ROOT / "docs/conformance-sip-messages.md", SECURITY, OP
 
 NUMBERED = r"\d{4}-\d{3}"
 OWN = r"\d{4}-\d+(?:\.\d+)*-\d+"
-ADVISORY = r"CVE-\d{4}-\d{4,}"
+ADVISORY = r"CVE-\d{4}-\d{4,}|GHSA(?:-\w{4}){3}"
 COMMIT = r"(?=[0-9a-f]*\d)[0-9a-f]{7,10}"
 RULE_ID = re.compile(rf"{NUMBERED}(?![\w.-])|{OWN}")
 THREAT_ID = re.compile(rf"(?<![\w.-])(?:[TF]\d{{1,2}}|{ADVISORY}|{COMMIT})(?![\w-])")
@@ -72,8 +72,10 @@ def main() -> int:
         rows = read_rows([])
     for row_id, row in rows.items():
         problems += faults(row_id, row, shown.get(row_id, []), closed)
-    for problem in problems:
+    for problem in problems[:20]:
         print(problem, file=sys.stderr)
+    if len(problems) > 20:
+        print(f"… and {len(problems) - 20} more", file=sys.stderr)
     for matrix in MATRICES:
         print(summary(matrix, rows))
     print(f"conformance: {'FAILED, ' if problems else ''}{len(rows)} rows, {len(problems)} problems")

@@ -37,13 +37,11 @@ for suite in "${suites[@]}"; do
     log="$logs/$suite.log"
     echo "== $suite"
     started=$SECONDS
-    "suite_$suite" </dev/null 2>&1 | tee "$log"
-    verdict=passed
-    if [ "${PIPESTATUS[0]}" -ne 0 ]; then verdict=FAILED; failed+=("$suite"); fi
+    if "suite_$suite" </dev/null 2>&1 | tee "$log"; then verdict=passed; else verdict=FAILED; failed+=("$suite"); fi
     seconds=$((SECONDS - started))
     echo "== $suite $verdict in $seconds s"
     pattern="close_$suite"
-    closing+=("== $suite $verdict in $seconds s"$'\n'"$(grep -E "${!pattern}" "$log" | tail -n 60)")
+    closing+=("== $suite $verdict in $seconds s"$'\n'"$(grep -E "${!pattern}" "$log" | tail -n 400)")
 done
 
 echo
