@@ -273,22 +273,19 @@ impl Chat {
         assert_eq!(answer.code(), 200, "{answer:?}");
     }
 
-    /// A later offer in somebody's dialog, with ACK: the answer.
+    /// A later offer in somebody's dialog, with ACK: the answer. Without a path of its own it has that of before.
     pub fn offer_again(&mut self, person: Person, caller: impl Into<Caller>) -> SipMessage {
         let caller = caller.into();
         let guest = &mut self.guests[person.0];
         guest.offers += 1;
-        if caller.body("", 0) != guest.caller.body("", 0) {
-            guest.caller = caller.clone();
-        }
-        let path = caller.path(0);
-        let path = if path == guest.caller.path(0) { guest.path.clone() } else { path };
+        let path = caller.chosen_path().unwrap_or(&guest.path).to_owned();
         let body = caller.body(&path, guest.offers);
         let answer = self.within(person, "INVITE", body);
         let cseq = self.guests[person.0].cseq;
         self.acknowledge_within(person, cseq);
         if answer.code() == 200 {
-            self.guests[person.0].answer = answer.clone();
+            let guest = &mut self.guests[person.0];
+            (guest.answer, guest.path) = (answer.clone(), path);
         }
         answer
     }
@@ -332,6 +329,13 @@ impl Chat {
         let phone = self.phone(person);
         self.stage.send_octets(phone, text.into_bytes());
         Some(bye.header("Reason").unwrap_or_default().to_owned())
+    }
+
+    /// Everybody answers the BYEs that they have got.
+    pub fn answer_all(&mut self) {
+        for person in (0..self.guests.len()).map(Person) {
+            while self.dismissed(person).is_some() {}
+        }
     }
 
     /// Somebody's phone.

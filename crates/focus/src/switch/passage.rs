@@ -19,6 +19,8 @@ use crate::timers::Timer;
 
 /// A message that is announced to have no more octets is gathered before it goes to the room.
 const GATHER: u64 = 16 * 1024;
+/// Octets of the longest formal name that is repeated in a REPORT.
+const LONGEST_NAME: usize = 2 * 1024;
 
 /// A chunk that is being read.
 #[derive(Debug)]
@@ -423,9 +425,9 @@ fn is_cpim(content_type: &str) -> bool {
     content_type.split(';').next().is_some_and(|essence| essence.trim().eq_ignore_ascii_case("message/cpim"))
 }
 
-/// An address of the wrapper as its header has it.
+/// An address of the wrapper as its header has it, but for a name that a REPORT has no place for (RFC 4975 §7.1).
 fn as_written(party: &cpim::Address<'_>) -> String {
-    match party.name {
+    match party.name.filter(|name| name.len() <= LONGEST_NAME) {
         Some(name) => format!("{name} <{}>", party.uri),
         None => format!("<{}>", party.uri),
     }

@@ -161,6 +161,11 @@ impl Caller {
         &self.headers
     }
 
+    /// The path that a test has chosen for them.
+    pub(super) fn chosen_path(&self) -> Option<&str> {
+        self.path.as_deref()
+    }
+
     /// Their path: where a test says nothing, one that no other call has.
     pub(super) fn path(&self, number: usize) -> String {
         let scheme = if self.is_secure() { "msrps" } else { "msrp" };
