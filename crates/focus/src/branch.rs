@@ -15,7 +15,7 @@ use crate::outlet::{Content, Outlets, Parcel, Stem};
 use crate::session::Session;
 
 /// Octets of a chunk from which on it must be interruptible (RFC 4975 §7.1.1).
-const INTERRUPTIBLE: usize = 2048;
+pub(crate) const INTERRUPTIBLE: usize = 2048;
 
 /// What the room has let pass: a whole message, or the first octets of one.
 pub(crate) struct Outbound<'a> {

@@ -6,6 +6,7 @@ use std::ops::Range;
 use msrp::frame::Flag;
 
 use super::{Content, RESERVE, Stem};
+use crate::branch::INTERRUPTIBLE;
 use crate::ids::{Handle, StreamId};
 use crate::session::Session;
 
@@ -105,7 +106,9 @@ impl Pen<'_> {
         while at < total {
             let end = total.min(at + limit);
             self.begin(stem, session);
-            self.head(id, format_args!("{}-{end}/{total}", at + 1));
+            // RFC 4975 §7.1.1: a long chunk must be ready to be interrupted.
+            let last = if end - at > INTERRUPTIBLE { "*".to_owned() } else { end.to_string() };
+            self.head(id, format_args!("{}-{last}/{total}", at + 1));
             self.out.extend_from_slice(&self.arena[body.start + at..body.start + end]);
             self.end(stem, session.suffix(), if end == total { Flag::Last } else { Flag::More });
             at = end;

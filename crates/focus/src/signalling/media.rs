@@ -66,7 +66,7 @@ impl Agreed {
 
     /// Where the caller waits to be connected to, if it does (RFC 6135).
     pub(super) fn callee(&self) -> Option<Callee> {
-        let (host, port) = self.media.target(false);
+        let (host, port) = self.media.target(self.media.cema);
         let waits = self.media.setup_answered(Setup::Passive) == Setup::Active;
         waits.then(|| Callee { host: host.to_owned(), port })
     }
@@ -97,6 +97,8 @@ impl Agreed {
         local.accept_wrapped_types = policy.room.wrapped_types.iter().map(str::to_owned).collect();
         local.chatroom = Some(chatroom_tokens(policy));
         local.max_size = Some(max_message);
+        // Session border controllers ask for it, and it costs nothing: the switch is where its path says (RFC 6714).
+        local.cema = true;
         self.offer.answer(origin, Some((&self.media, &local)))
     }
 }
@@ -123,7 +125,7 @@ fn weigh(media: &MessageMedia, settings: &Settings, policy: &RoomPolicy) -> Resu
     }
     if media.setup_answered(Setup::Passive) == Setup::Active {
         // The node connects only where it may; names are looked up later.
-        let allowed = match media.target(false).0.parse::<IpAddr>() {
+        let allowed = match media.target(media.cema).0.parse::<IpAddr>() {
             Ok(address) => settings.may_reach(address),
             Err(_) => !settings.outbound.is_empty(),
         };
