@@ -4,10 +4,13 @@
 //! time; it decides nothing that a protocol or a room decides.
 
 mod capacity;
+mod chat;
 mod config;
 mod connection;
 mod http;
+mod link;
 mod listen;
+mod load;
 mod serve;
 mod settings;
 mod shell;
@@ -31,15 +34,21 @@ struct Arguments {
 enum Command {
     /// Serve rooms, until SIGTERM or SIGINT.
     Serve(serve::Arguments),
+    /// Talk in a room: lines typed are said, lines written are what happens.
+    Chat(chat::Chat),
+    /// Fill a room, talk, and check that everybody heard everything, once and in order.
+    Load(load::Load),
 }
 
 /// Exit codes: 0 done, 1 could not be done, 2 what was asked makes no sense (the command line or the configuration).
 fn main() -> ExitCode {
     let done = match Arguments::parse().command {
-        Command::Serve(arguments) => serve::run(&arguments),
+        Command::Serve(arguments) => serve::run(&arguments).map(|()| ExitCode::SUCCESS),
+        Command::Chat(arguments) => chat::run(arguments),
+        Command::Load(arguments) => load::run(&arguments),
     };
     match done {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             // Where nobody listens to standard error there is nothing more to say.
             let _ = writeln!(std::io::stderr(), "tertulia: {error:#}");

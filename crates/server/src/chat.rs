@@ -1,0 +1,294 @@
+//! `tertulia chat`: a participant in lines, on a terminal or in a pipe.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use clap::Args;
+use client::sip::Transport;
+use client::sip::auth::Credentials;
+use client::sip::typed::Uri;
+use client::{Agent, Config, Event, Join, Leaving, Refused};
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+
+use crate::link::dial::{Dial, USER_AGENT, address, generators, wall_clock};
+use crate::link::{Link, Server};
+use lines::{Line, parse};
+
+mod lines;
+mod words;
+
+/// How long the other side may take to say goodbye.
+const FAREWELL: Duration = Duration::from_secs(5);
+/// How many messages may wait for their answer before more lines are read.
+const WINDOW: usize = 32;
+/// What a shell takes for "ended by SIGINT".
+const INTERRUPTED: u8 = 130;
+
+/// Talk in a room: lines typed are said, lines written are what happens.
+#[derive(Debug, Args)]
+pub(crate) struct Chat {
+    /// The room, for example sip:lobby@chat.example.com
+    room: String,
+    /// Who you are, for example sip:alice@chat.example.com
+    #[arg(long = "as", value_name = "URI")]
+    identity: String,
+    /// The name to log in with, if it is not the user part of your URI
+    #[arg(long, value_name = "NAME")]
+    user: Option<String>,
+    /// A file whose first line is the password; else the variable TERTULIA_PASSWORD is taken
+    #[arg(long, value_name = "FILE")]
+    password_file: Option<PathBuf>,
+    /// The nickname to take
+    #[arg(long, value_name = "NAME")]
+    nick: Option<String>,
+    #[command(flatten)]
+    dial: Dial,
+}
+
+/// Joins, talks, leaves.
+///
+/// # Errors
+/// What keeps it from starting; all else is told in lines and by the exit code.
+pub(crate) fn run(args: Chat) -> anyhow::Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(talk(args))
+}
+
+async fn talk(args: Chat) -> anyhow::Result<ExitCode> {
+    let place = Place::of(&args)?;
+    let config = Config { user_agent: USER_AGENT.to_owned(), wall_clock: Some(wall_clock()), ..Config::default() };
+    let agent = Agent::new(config, generators()?);
+    let server = &place.server;
+    let opened = Link::open(agent, server, args.dial.tls()?).await;
+    let mut link = opened.map_err(|error| anyhow::anyhow!(words::unreachable(server, &error)))?;
+    let mut join = Join::new(&place.room, &args.identity, link.destination()?, server.transport, link.local());
+    join.secure_media = server.transport == Transport::Tls;
+    join.credentials = credentials(&args, &place.identity)?;
+    let has_password = join.credentials.is_some();
+    link.agent().join(Instant::now(), join)?;
+    let session = Session::new(link, place, args, has_password);
+    session.run().await
+}
+
+/// Where to go, from what was typed.
+struct Place {
+    room: String,
+    /// The host of one's own URI: that of user names without one.
+    domain: String,
+    identity: Uri,
+    server: Server,
+}
+
+impl Place {
+    fn of(args: &Chat) -> anyhow::Result<Self> {
+        let room = address("room", &args.room)?;
+        let identity = address("--as", &args.identity)?;
+        let server = args.dial.server(&room)?;
+        Ok(Self { room: args.room.clone(), domain: identity.host().unwrap_or_default(), identity, server })
+    }
+}
+
+fn credentials(args: &Chat, identity: &Uri) -> anyhow::Result<Option<Credentials>> {
+    let password = match &args.password_file {
+        Some(file) => {
+            let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+            Some(text.lines().next().unwrap_or_default().to_owned())
+        }
+        None => std::env::var("TERTULIA_PASSWORD").ok(),
+    };
+    let user = args.user.as_deref().or(identity.user()).unwrap_or_default();
+    Ok(password.map(|password| Credentials::new(user, password)))
+}
+
+/// One's time in the room.
+struct Session {
+    link: Link,
+    place: Place,
+    /// To be asked for on entering.
+    nick: Option<String>,
+    has_password: bool,
+    typed: mpsc::Receiver<String>,
+    /// Whether nothing more will be typed.
+    ended: bool,
+    stage: Stage,
+    /// Messages and nicknames that wait for their answer.
+    waiting: usize,
+    all_well: bool,
+    interrupted: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Calling,
+    Talking,
+    Leaving,
+    Gone,
+}
+
+impl Session {
+    fn new(link: Link, place: Place, args: Chat, has_password: bool) -> Self {
+        Self {
+            link,
+            place,
+            nick: args.nick,
+            has_password,
+            typed: lines::stdin(),
+            ended: false,
+            stage: Stage::Calling,
+            waiting: 0,
+            all_well: true,
+            interrupted: false,
+        }
+    }
+
+    async fn run(mut self) -> anyhow::Result<ExitCode> {
+        let mut interrupts = interrupts()?;
+        while matches!(self.stage, Stage::Calling | Stage::Talking) {
+            let listening = self.stage == Stage::Talking && !self.ended && self.waiting < WINDOW;
+            tokio::select! {
+                biased;
+                Some(()) = interrupts.recv() => {
+                    self.interrupted = true;
+                    self.leave();
+                }
+                event = self.link.event() => {
+                    let place = &self.place;
+                    let event = event.map_err(|error| anyhow::anyhow!(words::unreachable(&place.server, &error)))?;
+                    self.happened(event);
+                }
+                line = self.typed.recv(), if listening => match line {
+                    Some(line) => self.typed(&line),
+                    None => self.ended = true,
+                },
+            }
+            if self.stage == Stage::Talking && self.ended && self.waiting == 0 {
+                self.leave();
+            }
+        }
+        self.say_goodbye(&mut interrupts).await?;
+        Ok(match (self.interrupted, self.all_well) {
+            (true, _) => ExitCode::from(INTERRUPTED),
+            (false, true) => ExitCode::SUCCESS,
+            (false, false) => ExitCode::FAILURE,
+        })
+    }
+
+    /// Waits for the answer to the BYE, but not for long.
+    async fn say_goodbye(&mut self, interrupts: &mut mpsc::Receiver<()>) -> anyhow::Result<()> {
+        while self.stage == Stage::Leaving {
+            tokio::select! {
+                event = timeout(FAREWELL, self.link.event()) => match event {
+                    Ok(event) => self.happened(event?),
+                    Err(_) => self.happened(Event::Left(Leaving::OwnUnanswered)),
+                },
+                Some(()) = interrupts.recv() => self.stage = Stage::Gone,
+            }
+        }
+        Ok(())
+    }
+
+    fn leave(&mut self) {
+        self.stage = match self.link.agent().leave(Instant::now()) {
+            Ok(()) => Stage::Leaving,
+            Err(_) => Stage::Gone,
+        };
+    }
+
+    fn happened(&mut self, event: Event) {
+        match &event {
+            Event::Joined(_) => {
+                self.stage = Stage::Talking;
+                if let Some(nick) = self.nick.take() {
+                    self.nick(Some(&nick));
+                }
+            }
+            Event::NotJoined(_) => {
+                self.all_well &= self.interrupted;
+                self.stage = Stage::Gone;
+            }
+            Event::Left(leaving) => {
+                self.all_well &= *leaving == Leaving::Own;
+                self.stage = Stage::Gone;
+            }
+            Event::Delivered { .. } => self.waiting = self.waiting.saturating_sub(1),
+            Event::NotDelivered { .. } => {
+                self.waiting = self.waiting.saturating_sub(1);
+                self.all_well = false;
+            }
+            Event::Nickname { outcome, .. } => {
+                self.waiting = self.waiting.saturating_sub(1);
+                self.all_well &= outcome.is_ok();
+            }
+            Event::Said(_) | Event::Unreadable { .. } | Event::Ready | Event::Changed(_) => {}
+        }
+        let circumstances = words::Circumstances {
+            domain: &self.place.domain,
+            room: &self.place.room,
+            server: &self.place.server,
+            has_password: self.has_password,
+            trouble: self.link.trouble(),
+        };
+        if let Some(line) = circumstances.line(&event) {
+            println!("{line}");
+        }
+    }
+
+    fn typed(&mut self, line: &str) {
+        let now = Instant::now();
+        match parse(line, &self.place.domain) {
+            Line::Nothing => {}
+            Line::Say(text) => {
+                let said = self.link.agent().say(now, text).map(|_| ());
+                self.asked(said);
+            }
+            Line::Whisper { to, text } => {
+                let said = self.link.agent().whisper(now, &to, text).map(|_| ());
+                self.asked(said);
+            }
+            Line::Nick(nickname) => self.nick(nickname),
+            Line::Quit => self.ended = true,
+            Line::Help => println!("{}", lines::HELP),
+            Line::Wrong(why) => {
+                self.all_well = false;
+                println!("! {why}");
+            }
+        }
+    }
+
+    fn nick(&mut self, nickname: Option<&str>) {
+        let asked = self.link.agent().nick(Instant::now(), nickname);
+        self.asked(asked);
+    }
+
+    fn asked(&mut self, asked: Result<(), Refused>) {
+        match asked {
+            Ok(()) => self.waiting += 1,
+            Err(refused) => {
+                self.all_well = false;
+                println!("! {}", words::refused(refused));
+            }
+        }
+    }
+}
+
+/// SIGINT and SIGTERM.
+fn interrupts() -> anyhow::Result<mpsc::Receiver<()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let (tell, told) = mpsc::channel(1);
+    tokio::spawn(async move {
+        loop {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+            if tell.send(()).await.is_err() {
+                return;
+            }
+        }
+    });
+    Ok(told)
+}

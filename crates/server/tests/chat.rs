@@ -1,0 +1,261 @@
+//! `tertulia chat` against `tertulia serve`, as people use them: processes, lines and exit codes.
+
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use std::io::{BufRead as _, BufReader, Read, Write as _};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+
+use support::Server;
+
+/// Nothing takes this long: who waits for it has failed.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A server for `chat.test` on free ports, with a room `lobby` and no quarantine for nicknames.
+fn server(more: &str) -> Server {
+    Server::start(&format!(
+        "domain = \"chat.test\"\n\
+         sip.listen = [\"udp://127.0.0.1:0\", \"tcp://127.0.0.1:0\", \"tls://127.0.0.1:0\"]\n\
+         msrp.listen = [\"tcp://127.0.0.1:0\", \"tls://127.0.0.1:0\"]\nhttp.listen = [\"http://127.0.0.1:0\"]\n\
+         rooms.defaults.nickname_quarantine = \"0s\"\n{more}\n[[room]]\nname = \"lobby\"\n"
+    ))
+}
+
+/// One in which everybody is believed.
+fn open_server() -> Server {
+    server("auth.mode = \"open\"")
+}
+
+/// `tertulia chat` with its lines.
+struct Chat {
+    name: String,
+    child: Child,
+    stdin: Option<ChildStdin>,
+    lines: Receiver<String>,
+}
+
+impl Chat {
+    fn start(name: &str, arguments: &[&str]) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tertulia"));
+        command.arg("chat").args(arguments).env_remove("TERTULIA_PASSWORD");
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let (tell, lines) = channel();
+        let streams: [Box<dyn Read + Send>; 2] =
+            [Box::new(child.stdout.take().unwrap()), Box::new(child.stderr.take().unwrap())];
+        for stream in streams {
+            let tell = tell.clone();
+            std::thread::spawn(move || {
+                BufReader::new(stream).lines().map_while(Result::ok).all(|line| tell.send(line).is_ok())
+            });
+        }
+        let stdin = child.stdin.take();
+        Self { name: name.to_owned(), child, stdin, lines }
+    }
+
+    /// Calls the lobby of a server.
+    fn call(server: &Server, who: &str, transport: &str, more: &[&str]) -> Self {
+        let identity = format!("sip:{who}@chat.test");
+        let address = server.address(&format!("sip {transport}://")).to_string();
+        let where_to = ["sip:lobby@chat.test", "--as", &identity, "--server", &address, "--transport", transport];
+        Self::start(who, &[&where_to, more].concat())
+    }
+
+    /// The same, until it is in the room.
+    fn join(server: &Server, who: &str, transport: &str, more: &[&str]) -> Self {
+        let chat = Self::call(server, who, transport, more);
+        chat.expect(&format!("* in sip:lobby@chat.test as sip:{who}@chat.test (nicknames, private messages)"));
+        chat
+    }
+
+    #[track_caller]
+    fn line(&self) -> String {
+        self.lines.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("{} says nothing more", self.name))
+    }
+
+    #[track_caller]
+    fn expect(&self, line: &str) {
+        assert_eq!(self.line(), line, "{}", self.name);
+    }
+
+    fn types(&mut self, line: &str) {
+        writeln!(self.stdin.as_ref().unwrap(), "{line}").unwrap();
+    }
+
+    fn interrupt(&self) {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+    }
+
+    /// Ends the standard input. Gives what is still said, and the exit code.
+    fn end(mut self) -> (Vec<String>, Option<i32>) {
+        drop(self.stdin.take());
+        let rest = std::iter::from_fn(|| self.lines.recv_timeout(PATIENCE).ok()).collect();
+        (rest, self.child.wait().unwrap().code())
+    }
+
+    #[track_caller]
+    fn expect_end(self, lines: &[&str], code: i32) {
+        let name = self.name.clone();
+        assert_eq!(self.end(), (lines.iter().map(|line| (*line).to_owned()).collect(), Some(code)), "{name}");
+    }
+}
+
+impl Drop for Chat {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn three_people_talk_whisper_take_nicknames_and_leave() {
+    let server = open_server();
+    let mut alice = Chat::join(&server, "alice", "udp", &[]);
+    let mut bob = Chat::join(&server, "bob", "tcp", &[]);
+    let mut carol = Chat::join(&server, "carol", "tls", &["--insecure"]);
+
+    alice.types("hello, everybody");
+    bob.expect("<alice> hello, everybody");
+    carol.expect("<alice> hello, everybody");
+    carol.types("//etc is a directory \u{1b}[2J");
+    alice.expect("<carol> /etc is a directory \\u{1b}[2J");
+    bob.expect("<carol> /etc is a directory \\u{1b}[2J");
+
+    // A private message reaches whom it is for, and nobody else: what alice hears next was said later.
+    bob.types("/msg carol psst");
+    carol.expect("[bob -> carol] psst");
+    bob.types("/msg dave psst");
+    bob.expect("! not delivered: there is nobody of that address in the room (404)");
+    bob.types("aloud");
+    alice.expect("<bob> aloud");
+    carol.expect("<bob> aloud");
+
+    // A nickname is one person's, until it is given up.
+    alice.types("/nick Al");
+    alice.expect("* your nickname is Al");
+    bob.types("/nick AL");
+    bob.expect("! that nickname is taken or reserved (425)");
+    alice.types("/nick");
+    alice.expect("* you have no nickname");
+    bob.types("/nick AL");
+    bob.expect("* your nickname is AL");
+
+    alice.types("/quit");
+    alice.expect_end(&["* left"], 0);
+    bob.types("who is still here?");
+    carol.expect("<bob> who is still here?");
+
+    // Not everything went well for bob; carol is interrupted.
+    bob.expect_end(&["* left"], 1);
+    carol.interrupt();
+    carol.expect_end(&["* left"], 130);
+}
+
+#[test]
+fn a_pipe_is_said_whole_before_its_end_and_unknown_commands_are_explained() {
+    let server = open_server();
+    let bob = Chat::join(&server, "bob", "udp", &[]);
+    let mut alice = Chat::call(&server, "alice", "udp", &["--nick", "Al"]);
+    for number in 1..=100 {
+        alice.types(&format!("line {number}"));
+    }
+    alice.types("/dance");
+    let (told, code) = alice.end();
+    for number in 1..=100 {
+        bob.expect(&format!("<alice> line {number}"));
+    }
+    assert_eq!(code, Some(1));
+    for line in ["* your nickname is Al", "! there is no command /dance; /help lists them, and //dance would be said"] {
+        assert!(told.contains(&line.to_owned()), "{told:?}");
+    }
+    assert_eq!(told.last().map(String::as_str), Some("* left"));
+    bob.expect_end(&["* left"], 0);
+}
+
+#[test]
+fn whoever_has_to_log_in_is_told_what_is_missing() {
+    let server = server(
+        "[[users]]\nuri = \"sip:alice@chat.test\"\npassword = \"Tr0ub4dor\"\n\
+         [[users]]\nuri = \"sip:bob@chat.test\"\npassword = \"other\"",
+    );
+    let file = |name: &str, password: &str| {
+        let path = server.directory.path().join(name);
+        std::fs::write(&path, password).unwrap();
+        path.display().to_string()
+    };
+    let nobody = Chat::call(&server, "alice", "udp", &[]);
+    nobody
+        .expect_end(&["! a password is needed: give --password-file, or set TERTULIA_PASSWORD (401 Unauthorized)"], 1);
+    let wrong = Chat::call(&server, "alice", "tcp", &["--password-file", &file("wrong", "tr0ub4dor\n")]);
+    wrong.expect_end(&["! the user name or the password is wrong (401 Unauthorized)"], 1);
+    let alice = Chat::join(&server, "alice", "tcp", &["--password-file", &file("right", "Tr0ub4dor\n")]);
+    let certificate = server.directory.path().join("tertulia-data/certificate.pem").display().to_string();
+    let bob = Chat::join(&server, "bob", "tls", &["--ca", &certificate, "--password-file", &file("bob", "other")]);
+    alice.expect_end(&["* left"], 0);
+    bob.expect_end(&["* left"], 0);
+}
+
+#[test]
+fn what_goes_wrong_is_said_in_words() {
+    let server = server("auth.mode = \"open\"\nrooms.create = \"nobody\"");
+    let at = |transport: &str| server.address(&format!("sip {transport}://")).to_string();
+    let said = |room: &str, server: &str, transport: &str| {
+        let arguments = [room, "--as", "sip:alice@chat.test", "--server", server, "--transport", transport];
+        let (lines, code) = Chat::start("alice", &arguments).end();
+        assert_eq!(code, Some(1));
+        lines.concat()
+    };
+    let (udp, tcp) = (at("udp"), at("tcp"));
+    let nowhere = said("sip:cellar@chat.test", &udp, "udp");
+    assert_eq!(nowhere, "! there is no room sip:cellar@chat.test (404 Not Found)");
+    // The port of one transport is closed for the other.
+    let refused = said("sip:lobby@chat.test", &udp, "tcp");
+    assert!(refused.contains(&format!("connection refused: nobody listens at {udp} (tcp)")), "{refused}");
+    let refused = said("sip:lobby@chat.test", &tcp, "udp");
+    assert!(refused.contains(&format!("connection refused: nobody listens at {tcp} (udp)")), "{refused}");
+    let disbelieved = said("sip:lobby@chat.test", &at("tls"), "tls");
+    assert!(disbelieved.contains("is not believed") && disbelieved.contains("--insecure"), "{disbelieved}");
+    let unfit = said("lobby", &udp, "udp");
+    assert!(unfit.contains("\"lobby\" is no SIP address"), "{unfit}");
+}
+
+#[test]
+fn the_end_of_the_server_is_the_end_of_the_talk() {
+    let server = open_server();
+    let people = [Chat::join(&server, "alice", "udp", &[]), Chat::join(&server, "bob", "tcp", &[])];
+    server.terminate();
+    for who in people {
+        let line = who.line();
+        assert!(line.starts_with("! the room sent you away"), "{}: {line}", who.name);
+        who.expect_end(&[], 1);
+    }
+}
+
+#[test]
+fn a_load_hears_everything_once_and_in_order() {
+    let server = open_server();
+    let address = server.address("sip tcp://").to_string();
+    let load = |more: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tertulia"));
+        command.args(["load", "sip:lobby@chat.test", "--server", &address, "--transport", "tcp"]);
+        let output = command.args(more).output().unwrap();
+        (String::from_utf8(output.stdout).unwrap(), output.status.code())
+    };
+    let (report, code) = load(&["-n", "20", "-s", "5", "-m", "203", "--size", "64-5000", "--window", "4"]);
+    assert_eq!(code, Some(0), "{report}");
+    assert!(report.contains("deliveries  3857 ("), "{report}");
+    assert!(report.contains("0 lost, 0 twice, 0 out of order, 0 spoiled"), "{report}");
+    let (report, code) = load(&["-n", "3", "-s", "1", "-m", "10", "--rate", "200", "--threads", "2", "--json"]);
+    assert_eq!(code, Some(0), "{report}");
+    let report: serde_json::Value = serde_json::from_str(&report).unwrap();
+    for (field, value) in [("joined", 3), ("taken", 10), ("expected", 20), ("heard", 20), ("lost", 0), ("left", 3)] {
+        assert_eq!(report[field], value, "{report}");
+    }
+    // Somebody stays outside: that is not well.
+    let (report, code) = load(&["-n", "2", "-s", "1", "-m", "1", "--domain", "elsewhere..test"]);
+    assert_eq!(code, Some(1), "{report}");
+}
