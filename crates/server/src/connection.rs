@@ -223,3 +223,124 @@ fn tune(socket: &impl AsFd) -> io::Result<()> {
     socket.set_tcp_keepalive(&keepalive)?;
     socket.set_tcp_user_timeout(Some(USER_TIMEOUT))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::{TcpListener, TcpStream};
+
+    use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+    use rustls_pki_types::{PrivateKeyDer, ServerName};
+
+    use super::*;
+    use crate::capacity::Capacity;
+
+    fn pair() -> (TcpStream, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let peer = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (own, _) = listener.accept().unwrap();
+        own.set_nonblocking(true).unwrap();
+        (own, peer)
+    }
+
+    fn connection(socket: TcpStream, tls: Option<&Arc<ServerConfig>>) -> Connection<TcpStream> {
+        Connection::new(socket, tls, Capacity::new(1).enter().unwrap()).unwrap()
+    }
+
+    /// Both sides of TLS that know each other.
+    fn tls() -> (Arc<ServerConfig>, Arc<ClientConfig>) {
+        let made = rcgen::generate_simple_self_signed(["chat.test".to_owned()]).unwrap();
+        let certificate = made.cert.der().clone();
+        let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let mut roots = RootCertStore::empty();
+        roots.add(certificate.clone()).unwrap();
+        let client =
+            ClientConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions().unwrap();
+        let server = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+        (
+            Arc::new(server.with_no_client_auth().with_single_cert(vec![certificate], key).unwrap()),
+            Arc::new(client.with_root_certificates(roots).with_no_client_auth()),
+        )
+    }
+
+    /// Does `attempt` until it gives something, as often as the peer needs.
+    fn until<T>(mut attempt: impl FnMut() -> Option<T>) -> T {
+        loop {
+            match attempt() {
+                Some(value) => return value,
+                None => std::thread::yield_now(),
+            }
+        }
+    }
+
+    #[test]
+    fn a_read_says_whether_there_may_be_more() {
+        let (own, mut peer) = pair();
+        let mut connection = connection(own, None);
+        let mut buffer = [0; 4];
+        assert_eq!(connection.read(&mut buffer).unwrap(), Incoming::Octets { count: 0, drained: true });
+        peer.write_all(b"abcdef").unwrap();
+        drop(peer);
+        let first = until(|| {
+            Some(connection.read(&mut buffer).unwrap())
+                .filter(|read| !matches!(read, Incoming::Octets { count: 0, .. }))
+        });
+        assert_eq!(first, Incoming::Octets { count: 4, drained: false });
+        assert_eq!(connection.read(&mut buffer).unwrap(), Incoming::Octets { count: 2, drained: true });
+        assert_eq!(
+            until(|| Some(connection.read(&mut buffer).unwrap()).filter(|read| *read == Incoming::End)),
+            Incoming::End
+        );
+    }
+
+    #[test]
+    fn tls_keeps_what_the_socket_does_not_take_and_says_so() {
+        const MUCH: usize = 16 * 1024 * 1024;
+        let (own, peer) = pair();
+        let (server, client) = tls();
+        let (start, started) = std::sync::mpsc::channel::<()>();
+        let reader = std::thread::spawn(move || {
+            let connection = ClientConnection::new(client, ServerName::try_from("chat.test").unwrap()).unwrap();
+            let mut stream = StreamOwned::new(connection, peer);
+            stream.write_all(b"hello").unwrap();
+            started.recv().unwrap();
+            let mut came = Vec::new();
+            stream.read_to_end(&mut came).unwrap();
+            came
+        });
+        let mut connection = connection(own, Some(&server));
+        until(|| connection.advance().unwrap().then_some(()));
+        let mut buffer = [0; 64];
+        let count = until(|| match connection.read(&mut buffer).unwrap() {
+            Incoming::Octets { count, .. } => (count > 0).then_some(count),
+            Incoming::End => panic!("the peer has gone"),
+        });
+        assert_eq!(&buffer[..count], b"hello");
+
+        let octets: Vec<u8> = (0..MUCH).map(|at| (at % 251) as u8).collect();
+        let mut taken = connection.write(&octets).unwrap();
+        assert!(taken < MUCH && connection.has_unsent(), "the socket took {taken} octets of a peer that reads nothing");
+        assert_eq!(connection.write(&octets[taken..]).unwrap(), 0);
+        start.send(()).unwrap();
+        until(|| {
+            taken += connection.write(&octets[taken..]).unwrap();
+            (taken == MUCH).then_some(())
+        });
+        connection.farewell();
+        until(|| connection.flush().unwrap().then_some(()));
+        assert!(!connection.has_unsent());
+        connection.hang_up().unwrap();
+        assert!(reader.join().unwrap() == octets);
+    }
+
+    #[test]
+    fn what_is_no_tls_is_an_error() {
+        let (own, mut peer) = pair();
+        let (server, _) = tls();
+        let mut connection = connection(own, Some(&server));
+        assert!(!connection.advance().unwrap());
+        peer.write_all(b"MSRP a1b2c3d4 SEND\r\n").unwrap();
+        let error = until(|| connection.advance().err());
+        assert_eq!(error.kind(), ErrorKind::InvalidData);
+    }
+}

@@ -62,8 +62,8 @@ fn read(file: &Path) -> anyhow::Result<Config> {
 
 async fn serve(config: &Config, workers: u8) -> anyhow::Result<()> {
     let mut signals = Signals::new()?;
-    let capacity = Capacity::of_this_process();
     let sockets = Sockets::bind(config, workers)?;
+    let capacity = Capacity::of_this_process();
     let settings = settings::settings(config, &sockets.sip_bound, &sockets.msrp_bound, workers);
     let listeners = sockets.sip_bound.iter().chain(&sockets.msrp_bound);
     let tls = match listeners.into_iter().any(|listener| listener.protocol == Protocol::Tls) {

@@ -6,11 +6,8 @@ mod support;
 
 use std::io::{Read, Write};
 use std::os::unix::fs::MetadataExt;
-use std::sync::Arc;
 
-use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
-use rustls_pki_types::pem::PemObject;
-use rustls_pki_types::{CertificateDer, ServerName};
+use support::participant::Stream;
 use support::{Directory, EVERYTHING, Server, read_until};
 
 #[test]
@@ -105,27 +102,11 @@ fn health_is_told_over_http_and_nothing_else() {
     }
 }
 
-/// A TLS connection that trusts the certificate that the server has made for itself.
-fn secure(server: &Server, prefix: &str) -> StreamOwned<ClientConnection, std::net::TcpStream> {
-    let made = server.directory.path().join("tertulia-data/certificate.pem");
-    let mut roots = RootCertStore::empty();
-    roots.add(CertificateDer::from_pem_file(made).unwrap()).unwrap();
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
-    let config = Arc::new(builder.with_root_certificates(roots).with_no_client_auth());
-    let mut connection = ClientConnection::new(config, ServerName::try_from("chat.test").unwrap()).unwrap();
-    let mut socket = server.connect(prefix);
-    while connection.is_handshaking() {
-        connection.complete_io(&mut socket).unwrap();
-    }
-    StreamOwned::new(connection, socket)
-}
-
 #[test]
 fn both_tls_listeners_present_a_certificate_made_once_for_the_domain() {
     let server = Server::start(EVERYTHING);
-    secure(&server, "sip tls://");
-    secure(&server, "msrp tls://");
+    Stream::connect(&server, "sip", true);
+    Stream::connect(&server, "msrp", true);
     let data = server.directory.path().join("tertulia-data");
     for file in ["certificate.pem", "key.pem"] {
         assert_eq!(std::fs::metadata(data.join(file)).unwrap().mode() & 0o777, 0o600, "{file}");
@@ -167,7 +148,7 @@ fn sip_is_answered_over_each_transport() {
     clear.write_all(OPTIONS.replace("TRANSPORT", "TCP").as_bytes()).unwrap();
     assert!(read_until(&mut clear, "\r\n\r\n").starts_with("SIP/2.0 200 "));
 
-    let mut tls = secure(&server, "sip tls://");
+    let mut tls = Stream::connect(&server, "sip", true);
     tls.write_all(OPTIONS.replace("TRANSPORT", "TLS").as_bytes()).unwrap();
     assert!(read_until(&mut tls, "\r\n\r\n").starts_with("SIP/2.0 200 "));
 }
@@ -184,7 +165,7 @@ fn a_session_that_nobody_has_is_refused_in_clear_and_under_tls() {
     let mut clear = server.connect("msrp tcp://");
     clear.write_all(send("msrp").as_bytes()).unwrap();
     assert!(read_until(&mut clear, "$\r\n").starts_with("MSRP a1b2c3d4 481"));
-    let mut tls = secure(&server, "msrp tls://");
+    let mut tls = Stream::connect(&server, "msrp", true);
     tls.write_all(send("msrps").as_bytes()).unwrap();
     assert!(read_until(&mut tls, "$\r\n").starts_with("MSRP a1b2c3d4 481"));
 }

@@ -181,3 +181,75 @@ impl Guest {
         true
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::{self, SocketAddr};
+
+    use super::*;
+    use crate::capacity::Capacity;
+
+    fn pair() -> (Connection<TcpStream>, net::TcpStream) {
+        let listener = net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let peer = net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (own, _) = listener.accept().unwrap();
+        own.set_nonblocking(true).unwrap();
+        (connection(TcpStream::from_std(own)), peer)
+    }
+
+    fn connection(socket: TcpStream) -> Connection<TcpStream> {
+        Connection::new(socket, None, Capacity::new(1).enter().unwrap()).unwrap()
+    }
+
+    fn wire() -> Wire {
+        let nowhere = SocketAddr::from(([127, 0, 0, 1], 9));
+        Wire { secure: true, local: nowhere, remote: nowhere }
+    }
+
+    // THREATS T4
+    #[test]
+    fn who_does_not_finish_its_handshake_is_shown_out_after_10_s() {
+        let (mut porch, start) = (Porch::default(), Instant::now());
+        let (connection, mut peer) = pair();
+        porch.receive(start, connection, wire());
+        assert_eq!(porch.next_deadline(), Some(start + Duration::from_secs(10)));
+        assert!(porch.expire(start + Duration::from_millis(9_999)).is_none());
+        assert!(matches!(porch.expire(start + Duration::from_secs(10)), Some(None)));
+        assert_eq!(peer.read(&mut [0]).unwrap(), 0);
+        assert_eq!((porch.next_deadline(), porch.next_index()), (None, 0));
+    }
+
+    #[test]
+    fn who_leaves_is_told_at_once_and_waited_for_2_s() {
+        let (mut porch, start) = (Porch::default(), Instant::now());
+        let (connection, mut peer) = pair();
+        let index = porch.see_off(start, connection);
+        assert!(porch.advance(index, &mut [0; 64]).is_none());
+        assert_eq!(peer.read(&mut [0]).unwrap(), 0, "the end of what we say");
+        peer.write_all(b"not yet read").unwrap();
+        porch.advance(index, &mut [0; 64]);
+        assert_eq!(porch.next_deadline(), Some(start + Duration::from_secs(2)), "the peer's end is awaited");
+        assert!(matches!(porch.expire(start + Duration::from_secs(2)), Some(None)));
+    }
+
+    #[test]
+    fn a_connection_of_our_own_that_is_refused_is_told() {
+        let (mut porch, start) = (Porch::default(), Instant::now());
+        let port = net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let mut worker = focus::Worker::new(
+            focus::WorkerId(0),
+            std::sync::Arc::new(crate::settings::settings(&crate::config::Config::embedded(), &[], &[], 1)),
+            Box::new(<rand_chacha::ChaCha12Rng as rand_core::SeedableRng>::from_seed([0; 32])),
+        );
+        let id = worker.open(start, wire());
+        porch.call(start, connection(TcpStream::connect(port).unwrap()), id);
+        let news = loop {
+            match porch.advance(0, &mut [0; 64]) {
+                Some(news) => break news,
+                None => std::thread::yield_now(),
+            }
+        };
+        assert!(matches!(news, News::Unreached(unreached) if unreached == id));
+    }
+}
