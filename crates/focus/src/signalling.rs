@@ -282,6 +282,7 @@ impl Signalling {
             // The focus asks nothing of its own but BYE.
             Event::Provisional { .. }
             | Event::MayRetry { .. }
+            | Event::RefreshDue { .. }
             | Event::Accepted { .. }
             | Event::Answered { .. }
             | Event::Failed { .. } => {}

@@ -12,6 +12,7 @@ use crate::token::Token;
 use crate::transport::{ConnectionId, Source, Transport};
 use crate::typed::{self, CSeq, Uri, Via};
 use crate::usage::invite::Invite;
+use crate::usage::timer::SessionTimer;
 
 /// A handle to a dialog.
 pub type DialogId = Id<Dialog>;
@@ -38,6 +39,12 @@ pub struct Dialog {
     pub(crate) holds: u16,
     /// The INVITE usage.
     pub(crate) invite: Invite,
+    /// The session timer, where one was agreed on.
+    pub(crate) timer: Option<Box<SessionTimer>>,
+    /// The largest Min-SE that the peer asked for, in seconds (RFC 4028 §7.4).
+    pub(crate) min_se: u32,
+    /// Whether the peer said that it takes UPDATE.
+    pub(crate) allows_update: bool,
     /// Requests of ours in it that have no final answer.
     pub(crate) clients: Vec<ClientId>,
     /// Requests of the peer in it that have no final answer.
@@ -134,6 +141,9 @@ impl Dialog {
             stage: Stage::Early,
             is_caller: false,
             holds: 0,
+            timer: None,
+            min_se: 0,
+            allows_update: false,
             invite: Invite::default(),
             clients: Vec::new(),
             servers: Vec::new(),
@@ -159,6 +169,9 @@ impl Dialog {
             stage: Stage::Early,
             is_caller: true,
             holds: 0,
+            timer: None,
+            min_se: 0,
+            allows_update: false,
             invite: Invite::default(),
             clients: Vec::new(),
             servers: Vec::new(),

@@ -53,6 +53,10 @@ pub(crate) enum Timer {
     Glare(DialogId),
     /// §9.1: 64·T1 without a final answer after the CANCEL.
     Cancelled(ClientId),
+    /// RFC 4028 §7.2: half the session interval is over, we refresh.
+    Refresh(DialogId),
+    /// RFC 4028 §10: nobody refreshed the session.
+    Unrefreshed(DialogId),
     /// A message on a stream did not come to its end in time.
     Message(ConnectionId),
 }

@@ -311,10 +311,7 @@ impl Simulation {
             Event::Answered { client, response } => self.end(side, client, &response.code.to_string()),
             Event::Failed { client, failure } => self.end(side, client, &format!("{failure:?}")),
             Event::Ended { dialog, .. } => *self.sides[side].dialogs.get_mut(&dialog).expect("it was there") += 1,
-            Event::Cancelled { .. }
-            | Event::Acknowledged { .. }
-            | Event::Provisional { .. }
-            | Event::MayRetry { .. } => {}
+            _ => {}
         }
     }
 

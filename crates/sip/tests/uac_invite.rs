@@ -227,3 +227,60 @@ fn a_request_that_a_dialog_does_not_know_any_more_ends_it() {
         r.expect(&format!("R: INFO\nevent Answered {code}\nR: BYE\nevent Ended PeerGone"));
     }
 }
+
+#[test]
+fn an_offer_in_the_2xx_is_answered_in_the_ack() {
+    let mut r = Bench::new();
+    r.invite(invite());
+    let offer = |r: &mut Bench| {
+        let mut response = sip::Response::to(&r.last_request("INVITE"), 200, Some("peer"));
+        response.headers.push("Contact", "<sip:alice@192.0.2.1>");
+        response.headers.push("Content-Type", "application/sdp");
+        response.body = b"v=0".to_vec();
+        r.octets(response.encode());
+    };
+    offer(&mut r);
+    offer(&mut r);
+    r.expect("R: INVITE\nevent Accepted 200");
+    let Some(Event::Accepted { dialog, .. }) = r.events.pop_back() else { panic!() };
+    assert_eq!(r.endpoint.request_within(r.now, dialog, Within::new(Method::INVITE)), Err(Refused::Pending));
+    let answer = || sip::Body { content_type: "application/sdp".to_owned(), octets: b"v=0 answer".to_vec() };
+    r.endpoint.acknowledge(dialog, answer()).unwrap();
+    r.drain();
+    r.expect("R: ACK");
+    assert_eq!(r.last_request("ACK").body, b"v=0 answer");
+    offer(&mut r);
+    r.expect("R: ACK");
+    assert_eq!(r.last_request("ACK").body, b"v=0 answer");
+    assert_eq!(r.endpoint.acknowledge(dialog, answer()), Err(Refused::NoDialog));
+}
+
+#[test]
+fn hanging_up_on_an_offer_acknowledges_it_first() {
+    let mut r = Bench::new();
+    r.invite(invite());
+    let mut response = sip::Response::to(&r.last_request("INVITE"), 200, Some("peer"));
+    response.headers.push("Contact", "<sip:alice@192.0.2.1>");
+    response.headers.push("Content-Type", "application/sdp");
+    response.body = b"v=0".to_vec();
+    r.octets(response.encode());
+    let Some(Event::Accepted { dialog, .. }) = r.events.pop_back() else { panic!() };
+    r.bye(dialog);
+    r.expect("R: INVITE\nevent Accepted 200\nR: ACK\nR: BYE");
+}
+
+#[test]
+fn a_peer_that_forks_without_end_does_not_fill_the_tables() {
+    let mut r = Bench::new();
+    r.invite(invite());
+    for number in 0..100 {
+        r.a_answers_as(&format!("t{number}"), "INVITE", 180, &[ALICE_CONTACT]);
+    }
+    assert_eq!(r.endpoint.counts().dialogs, 16);
+    for number in 0..100 {
+        r.a_answers_as(&format!("t{number}"), "INVITE", 200, &[ALICE_CONTACT]);
+    }
+    let byes =
+        r.sent.iter().filter(|(_, message)| matches!(message, sip::Message::Request(bye) if bye.method == Method::BYE));
+    assert_eq!(byes.count(), 15);
+}

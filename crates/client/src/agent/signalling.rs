@@ -84,7 +84,8 @@ impl Agent {
             }
             sip::Event::Acknowledged { dialog, request } => self.acknowledged(dialog, &request),
             sip::Event::Ended { dialog, cause } => self.ended(dialog, &cause),
-            sip::Event::Provisional { .. } | sip::Event::Cancelled { .. } | sip::Event::MayRetry { .. } => {}
+            sip::Event::Provisional { .. } | sip::Event::Cancelled { .. } => {}
+            sip::Event::MayRetry { .. } | sip::Event::RefreshDue { .. } => {}
         }
     }
 

@@ -72,11 +72,12 @@ impl Presets {
         let (invite, options) = (*method == Method::INVITE, *method == Method::OPTIONS);
         if invite || options || *method == Method::UPDATE {
             fill(headers, "Allow", &self.allow);
-            fill(headers, "Supported", &self.supported);
             for (name, value) in &self.capabilities {
                 fill(headers, name, value);
             }
         }
+        // RFC 4028 §7.1 wants its tag in every request.
+        fill(headers, "Supported", &self.supported);
         if invite || options {
             fill(headers, "Accept", &self.accept);
         }

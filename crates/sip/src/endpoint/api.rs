@@ -124,6 +124,11 @@ pub enum Event {
         /// The dialog.
         dialog: DialogId,
     },
+    /// The session wants a re-INVITE that refreshes it (RFC 4028), for the peer takes no UPDATE; without one it ends.
+    RefreshDue {
+        /// The dialog.
+        dialog: DialogId,
+    },
     /// A 101–199 to an INVITE of ours came.
     Provisional {
         /// The INVITE.
@@ -131,17 +136,20 @@ pub enum Event {
         /// What came.
         response: Arc<Response>,
     },
-    /// An INVITE of ours was accepted, and the ACK is sent. The client id is gone.
+    /// A request of ours that begins a usage was accepted. The client id is gone.
+    ///
+    /// An INVITE: the ACK is sent; but where the INVITE made no offer and the 2xx does, it waits for the answer
+    /// ([`super::Endpoint::acknowledge`]). A SUBSCRIBE or REFER outside of a dialog: the dialog is held as by
+    /// [`super::Endpoint::hold`]; NOTIFYs may have come in it before.
     Accepted {
-        /// The INVITE.
+        /// The request.
         client: ClientId,
         /// The dialog; the one it was sent in, for a re-INVITE.
         dialog: DialogId,
         /// The 2xx.
         response: Arc<Response>,
     },
-    /// The final answer to a request of ours that is no INVITE, or the refusal (300–699) of an INVITE. The client id is
-    /// gone.
+    /// The final answer to a request of ours, unless it is [`Event::Accepted`]. The client id is gone.
     Answered {
         /// The request.
         client: ClientId,
@@ -166,6 +174,8 @@ pub enum Cause {
     HungUp(Option<u16>),
     /// No ACK came for 64·T1; a BYE was sent (RFC 3261 §13.3.1.4).
     NoAck,
+    /// The peer did not refresh the session in time (RFC 4028 §10), or we could not; a BYE was sent.
+    Unrefreshed,
     /// The peer answered a request of the session with 481 or 408, or not at all (RFC 3261 §12.2.1.2), or one in the
     /// dialog with a code that ends it (RFC 5057 §5.1); a BYE was sent.
     PeerGone,

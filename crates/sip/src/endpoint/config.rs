@@ -66,6 +66,21 @@ impl Default for Limits {
     }
 }
 
+/// How long a session lasts without a sign that it is still wanted (RFC 4028), in seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SessionTimers {
+    /// What is asked for and at most agreed to.
+    pub interval: u32,
+    /// The least that is agreed to, 90 or more; who asks for less gets 422.
+    pub min: u32,
+}
+
+impl Default for SessionTimers {
+    fn default() -> Self {
+        Self { interval: 1800, min: 90 }
+    }
+}
+
 /// What an endpoint is told once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
@@ -92,6 +107,8 @@ pub struct Config {
     /// is for the user to judge, as an [`crate::Event::Request`]: challenged, refused, or answered by a 2xx, which ends the
     /// dialog. Otherwise whoever knows the tags can end it.
     pub judge_foreign_bye: bool,
+    /// Session timers; `None`: none is asked for, and `timer` is no extension that is understood.
+    pub session_timers: Option<SessionTimers>,
 }
 
 impl Default for Config {
@@ -107,6 +124,7 @@ impl Default for Config {
             capabilities: Vec::new(),
             schemes: vec!["sip".to_owned(), "sips".to_owned()],
             judge_foreign_bye: false,
+            session_timers: None,
         }
     }
 }

@@ -5,15 +5,15 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::Endpoint;
-use super::api::{Cause, ClientId, DialogId, Event, Failure};
+use super::api::{Cause, ClientId, DialogId, Event, Failure, Refused};
 use super::uac::{Acknowledged, Attempt, Cancel, Purpose, address};
 use super::within::cseq_of;
 use crate::auth;
 use crate::dialog::{Dialog, Peer, Stage, is_of_session, refreshes_target};
-use crate::message::{Method, Response};
+use crate::message::{Body, Headers, Method, Request, Response};
 use crate::token::Token;
 use crate::transaction::client::Heard;
-use crate::transport::Hop;
+use crate::transport::{Hop, Source};
 use crate::typed::{self, Uri};
 
 /// How often one request is sent anew because of challenges.
@@ -91,10 +91,17 @@ impl Endpoint {
 
     fn heard_final(&mut self, now: Instant, id: ClientId, response: &Response) {
         let Some(attempt) = self.attempts.get(id) else { return };
+        let subscribes = attempt.subscribes();
         if attempt.is_invite() && (200..300).contains(&response.code) {
             return self.heard_accepted(now, id, response);
         }
         if matches!(response.code, 401 | 407) && self.meet_challenge(now, id, response) {
+            return;
+        }
+        if response.code == 422 && self.meet_interval(now, id, response) {
+            return;
+        }
+        if subscribes && (200..300).contains(&response.code) && self.heard_subscribed(now, id, response) {
             return;
         }
         let Some(attempt) = self.take_attempt(now, id) else { return };
@@ -102,23 +109,30 @@ impl Endpoint {
         match attempt.purpose {
             Purpose::Quiet => {}
             Purpose::Bye(dialog) => self.hung_up(now, dialog, Some(code)),
-            Purpose::User => {
-                let response = Arc::new(response.clone());
-                self.wire.event(Event::Answered { client: id, response: response.clone() });
+            Purpose::User | Purpose::Refresh => {
+                if attempt.purpose == Purpose::User {
+                    self.wire.event(Event::Answered { client: id, response: Arc::new(response.clone()) });
+                }
                 if let Some(dialog) = attempt.dialog {
-                    self.judge_within(now, dialog, &attempt.request.method, &response);
+                    self.judge_within(now, dialog, &attempt, response);
                 }
             }
         }
     }
 
     /// What an answer within a dialog means for it (§12.2.1.2, RFC 5057 §5.1).
-    fn judge_within(&mut self, now: Instant, id: DialogId, method: &Method, response: &Response) {
+    fn judge_within(&mut self, now: Instant, id: DialogId, attempt: &Attempt, response: &Response) {
         let Some(dialog) = self.dialogs.get_mut(id) else { return };
+        let method = attempt.method();
         let of_session = is_of_session(method);
         match response.code {
-            200..300 if refreshes_target(method) => dialog.refresh_target(&response.headers),
-            491 if of_session => self.wait_after_glare(now, id),
+            200..300 => {
+                if refreshes_target(method) {
+                    dialog.refresh_target(&response.headers);
+                }
+                self.agreed_by_peer(now, id, method, response);
+            }
+            491 if of_session && attempt.purpose == Purpose::User => self.wait_after_glare(now, id),
             408 | 481 if of_session && dialog.stage == Stage::Confirmed => self.abandon(now, id, Cause::PeerGone),
             404 | 410 | 416 | 482..=485 | 502 | 604 if dialog.stage == Stage::Confirmed => {
                 self.abandon(now, id, Cause::PeerGone);
@@ -141,7 +155,23 @@ impl Endpoint {
         let answer = auth::answer(credentials, challenges, request.method.as_str(), &request.uri, cnonce.as_str());
         let Some(answer) = answer else { return false };
         let tried = request.header(gives).is_some();
-        if attempt.challenges >= MAX_CHALLENGES || (tried && !answer.stale) {
+        if tried && !answer.stale {
+            return false;
+        }
+        let (gives, value) = (gives, answer.value);
+        self.send_anew(now, id, |headers| {
+            headers.remove(gives);
+            headers.push(gives, value);
+        })
+    }
+
+    /// Sends a request anew with other rows, in a transaction and with a CSeq number of its own (§8.1.3.5). `false`: that
+    /// was done often enough, or its connection is gone.
+    pub(super) fn send_anew(&mut self, now: Instant, id: ClientId, change: impl FnOnce(&mut Headers)) -> bool {
+        let Some(attempt) = self.attempts.get_mut(id).filter(|attempt| attempt.challenges < MAX_CHALLENGES) else {
+            return false;
+        };
+        if matches!(attempt.path.hop, Hop::Connection(connection) if !self.wire.is_open(connection)) {
             return false;
         }
         attempt.challenges += 1;
@@ -152,12 +182,8 @@ impl Endpoint {
         let request = Arc::make_mut(&mut attempt.request);
         let cseq = format!("{number} {}", request.method);
         request.headers.set("CSeq", cseq);
-        request.headers.remove(gives);
-        request.headers.push(gives, answer.value);
-        match attempt.path.hop {
-            Hop::Connection(connection) if !self.wire.is_open(connection) => return false,
-            _ => self.send(now, id),
-        }
+        change(&mut request.headers);
+        self.send(now, id);
         true
     }
 
@@ -167,29 +193,33 @@ impl Endpoint {
         let to = response.header("To").unwrap_or_default();
         let within = attempt.dialog.is_some();
         if let Some(known) = attempt.acknowledged.iter().find(|known| within || known.to == to) {
-            let (hop, ack) = (known.hop, known.ack.clone());
-            return self.wire.transmit(hop, ack);
+            let ack = known.ack.clone();
+            return ack.into_iter().for_each(|(hop, ack)| self.wire.transmit(hop, ack));
         }
-        let (first, taken_back) = (!attempt.is_accepted, attempt.is_cancelled() && !within);
         if attempt.acknowledged.len() >= MAX_EARLY {
             return;
         }
+        let (first, taken_back) = (!attempt.is_accepted(), attempt.is_cancelled() && !within);
+        let unanswered = first && !taken_back && attempt.request.body.is_empty() && !response.body.is_empty();
         let Some(dialog) = self.dialog_of(id, response) else {
             return self.fail_attempt(now, id, Failure::Transport);
         };
-        self.acknowledge(id, dialog, to);
-        if first {
-            self.settle_accepted(id, dialog);
+        let ack = if unanswered { None } else { self.ack(id, dialog, None) };
+        if let Some((hop, ack)) = ack.clone() {
+            self.wire.transmit(hop, ack);
         }
-        match (first, taken_back) {
-            (true, false) => {
-                self.wire.event(Event::Accepted { client: id, dialog, response: Arc::new(response.clone()) });
-            }
-            (true, true) => {
-                self.abandon_quietly(now, dialog);
-                self.wire.event(Event::Failed { client: id, failure: Failure::Cancelled });
-            }
-            (false, _) => self.abandon_quietly(now, dialog),
+        if let Some(attempt) = self.attempts.get_mut(id) {
+            attempt.acknowledged.push(Acknowledged { to: to.to_owned(), ack });
+        }
+        if !first || taken_back {
+            self.abandon_quietly(now, dialog);
+        }
+        if first {
+            self.settle_accepted(now, id, dialog, response, unanswered);
+            self.wire.event(match taken_back {
+                false => Event::Accepted { client: id, dialog, response: Arc::new(response.clone()) },
+                true => Event::Failed { client: id, failure: Failure::Cancelled },
+            });
         }
     }
 
@@ -233,29 +263,81 @@ impl Endpoint {
         }
     }
 
-    fn acknowledge(&mut self, id: ClientId, dialog: DialogId, to: &str) {
-        let Ok(path) = self.dialog_path(dialog) else { return };
+    /// The ACK to the 2xx of an INVITE (§13.2.2.4), and where it goes.
+    fn ack(&mut self, id: ClientId, dialog: DialogId, answer: Option<Body>) -> Option<(Hop, Vec<u8>)> {
+        let path = self.dialog_path(dialog).ok()?;
         let branch = Token::random(&mut *self.random);
-        let (Some(attempt), Some(dialog)) = (self.attempts.get_mut(id), self.dialogs.get(dialog)) else { return };
+        let (attempt, dialog) = (self.attempts.get(id)?, self.dialogs.get(dialog)?);
         let mut ack = dialog.request(Method::ACK, cseq_of(&attempt.request));
         for name in ["Authorization", "Proxy-Authorization"] {
             ack.headers.copy_from(&attempt.request.headers, name);
         }
-        let ack = address(&mut Arc::new(ack), &self.wire.sent_by(&path), &path, &branch);
-        attempt.acknowledged.push(Acknowledged { to: to.to_owned(), hop: path.hop, ack: ack.clone() });
-        self.wire.transmit(path.hop, ack);
+        if let Some(answer) = answer {
+            ack.headers.push("Content-Type", answer.content_type);
+            ack.body = answer.octets;
+        }
+        Some((path.hop, address(&mut Arc::new(ack), &self.wire.sent_by(&path), &path, &branch)))
+    }
+
+    /// The ACK that waited for the answer goes out.
+    pub(super) fn acknowledge_offer(&mut self, id: DialogId, answer: Option<Body>) -> Result<(), Refused> {
+        let dialog = self.dialogs.get_mut(id).ok_or(Refused::NoDialog)?;
+        let client = dialog.invite.unanswered.take().ok_or(Refused::NoDialog)?;
+        let ack = self.ack(client, id, answer);
+        if let Some((hop, ack)) = ack.clone() {
+            self.wire.transmit(hop, ack);
+        }
+        let attempt = self.attempts.get_mut(client).and_then(|attempt| attempt.acknowledged.first_mut());
+        attempt.into_iter().for_each(|first| first.ack = ack.clone());
+        Ok(())
     }
 
     /// The first 2xx came: the INVITE is settled, for the user and for its dialog.
-    fn settle_accepted(&mut self, id: ClientId, dialog: DialogId) {
+    fn settle_accepted(&mut self, now: Instant, id: ClientId, dialog: DialogId, response: &Response, unanswered: bool) {
         let Some(attempt) = self.attempts.get_mut(id) else { return };
-        attempt.is_accepted = true;
         if let Cancel::Sent(timer) = std::mem::replace(&mut attempt.cancel, Cancel::No) {
             self.timers.stop(timer);
         }
         if let Some(dialog) = self.dialogs.get_mut(dialog) {
             dialog.clients.retain(|pending| *pending != id);
             dialog.invite.outgoing = None;
+            dialog.invite.unanswered = unanswered.then_some(id);
         }
+        self.agreed_by_peer(now, dialog, &Method::INVITE, response);
+    }
+
+    /// A SUBSCRIBE or REFER was accepted (RFC 6665 §4.1.2, RFC 3515 §2.4.4). `false`: without a dialog (RFC 4488).
+    fn heard_subscribed(&mut self, now: Instant, id: ClientId, response: &Response) -> bool {
+        let has_tag = response.header("To").and_then(typed::tag).is_some();
+        let is_without = response.header("Refer-Sub").is_some_and(|value| value.eq_ignore_ascii_case("false"));
+        if !has_tag || is_without {
+            return false;
+        }
+        let Some(dialog) = self.dialog_of(id, response) else { return false };
+        if let Some(dialog) = self.dialogs.get_mut(dialog) {
+            (dialog.stage, dialog.holds) = (Stage::Held, 1);
+        }
+        self.take_attempt(now, id);
+        self.wire.event(Event::Accepted { client: id, dialog, response: Arc::new(response.clone()) });
+        true
+    }
+
+    /// A NOTIFY that comes before the answer to its SUBSCRIBE or REFER makes the dialog (RFC 6665 §4.4.1).
+    pub(super) fn open_notified(&mut self, request: &Request, source: &Source) -> Option<DialogId> {
+        let tag = Token::read(typed::tag(request.header("To")?)?).filter(|_| request.method == Method::NOTIFY)?;
+        let id = *self.subscribing.get(&tag)?;
+        let attempt = self.attempts.get(id).filter(|attempt| attempt.early.len() < MAX_EARLY)?;
+        let subscribe = &attempt.request;
+        if subscribe.header("Call-ID") != request.header("Call-ID") {
+            return None;
+        }
+        let mut dialog = Dialog::called(request, tag, source);
+        (dialog.is_caller, dialog.stage, dialog.holds) = (true, Stage::Held, 1);
+        (dialog.local_cseq, dialog.remote_cseq) = (cseq_of(subscribe), None);
+        dialog.contact = subscribe.header("Contact").unwrap_or_default().into();
+        dialog.credentials = attempt.credentials.clone();
+        let dialog = self.dialogs.insert(dialog)?;
+        self.attempts.get_mut(id)?.early.push(dialog);
+        Some(dialog)
     }
 }

@@ -11,6 +11,7 @@ mod answers;
 mod api;
 mod config;
 mod heard;
+mod refresh;
 mod session;
 mod tables;
 pub(crate) mod uac;
@@ -18,6 +19,7 @@ mod uas;
 mod wire;
 mod within;
 
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use rand_core::Rng;
@@ -25,15 +27,15 @@ use rand_core::Rng;
 pub use api::{
     Answer, Cause, ClientId, Counts, DialogId, Event, Failure, Input, Outgoing, Output, Refused, TransactionId, Within,
 };
-pub use config::{Config, Limits, TimerValues};
+pub use config::{Config, Limits, SessionTimers, TimerValues};
 
 use crate::dialog::{Dialog, Dialogs};
 use crate::framing::Frame;
-use crate::message::{Message, Method};
+use crate::message::{Body, Message, Method};
 use crate::parse::{Malformed, parse};
 use crate::slots::Slots;
 use crate::timer::{Timer, TimerQueue};
-use crate::token::Secret;
+use crate::token::{Secret, Token};
 use crate::transport::{ConnectionId, Hop, Source, Transport};
 use crate::typed::MediaType;
 use answers::Presets;
@@ -54,12 +56,17 @@ pub struct Endpoint {
     clients: Clients,
     attempts: Slots<Attempt>,
     dialogs: Dialogs,
+    /// Requests of ours that a NOTIFY may come to before their answer, by our tag.
+    subscribing: BTreeMap<Token, ClientId>,
 }
 
 impl Endpoint {
     /// An endpoint without connections or dialogs.
     #[must_use]
-    pub fn new(config: Config, mut random: Box<dyn Rng + Send>) -> Self {
+    pub fn new(mut config: Config, mut random: Box<dyn Rng + Send>) -> Self {
+        if config.session_timers.is_some() && !config.supported.iter().any(|tag| tag.eq_ignore_ascii_case("timer")) {
+            config.supported.push("timer".to_owned());
+        }
         Self {
             presets: Presets::new(&config),
             accepted: config.accept.iter().filter_map(|range| MediaType::parse(range).ok()).collect(),
@@ -70,6 +77,7 @@ impl Endpoint {
             clients: Clients::new(),
             attempts: Slots::new(usize::MAX),
             dialogs: Dialogs::new(config.limits.dialogs),
+            subscribing: BTreeMap::new(),
             config,
             random,
         }
@@ -198,6 +206,14 @@ impl Endpoint {
         self.send_within(now, dialog, within)
     }
 
+    /// Sends the ACK to a 2xx that made an offer, with the answer ([`Event::Accepted`]).
+    ///
+    /// # Errors
+    /// [`Refused::NoDialog`]: it is gone, or no ACK waits there.
+    pub fn acknowledge(&mut self, dialog: DialogId, answer: Body) -> Result<(), Refused> {
+        self.acknowledge_offer(dialog, Some(answer))
+    }
+
     /// Takes back an INVITE of our own (RFC 3261 §9.1): the CANCEL goes out as soon as a provisional answer came. The end
     /// is [`Event::Answered`] with the 487, or [`Event::Failed`].
     ///
@@ -292,6 +308,8 @@ impl Endpoint {
             Timer::NoAck(id) => self.give_up_ack(now, id),
             Timer::Glare(id) => self.glare_is_over(id),
             Timer::Cancelled(id) => self.give_up_cancelled(now, id),
+            Timer::Refresh(id) => self.refresh_session(now, id),
+            Timer::Unrefreshed(id) => self.give_up_session(now, id),
             Timer::Message(id) => self.close_connection(now, id),
         }
     }

@@ -66,6 +66,9 @@ impl Endpoint {
         let dialog = self.dialogs.get_mut(id).filter(|dialog| dialog.stage == Stage::Confirmed);
         let dialog = dialog.ok_or(Refused::NoDialog)?;
         dialog.stage = Stage::Ending;
+        // A BYE before the ACK would be a BYE to nothing.
+        let _ = self.acknowledge_offer(id, None);
+        let Some(dialog) = self.dialogs.get_mut(id) else { return Err(Refused::NoDialog) };
         let hang_up = HangUp { reason: reason.map(str::to_owned) };
         let waits = dialog.invite.hang_up_later(hang_up.clone());
         self.refuse_pending(now, id);
@@ -122,6 +125,7 @@ impl Endpoint {
         let ended = EndedSession { stage: dialog.stage, incoming: dialog.invite.incoming };
         dialog.invite.stop(&mut clock!(self, now));
         dialog.invite.stop_glare(&mut clock!(self, now));
+        dialog.timer.take().into_iter().for_each(|timer| self.timers.stop(timer.next));
         let is_held = dialog.holds > 0;
         dialog.stage = Stage::Held;
         self.refuse_pending(now, id);

@@ -36,9 +36,7 @@ pub struct Attempt {
     pub(super) cancel: Cancel,
     /// The dialogs that provisional responses have made.
     pub(super) early: Vec<DialogId>,
-    /// A 2xx to the INVITE came; for the user it is over. It remains until timer M.
-    pub(super) is_accepted: bool,
-    /// The ACKs that went out for 2xx.
+    /// The 2xx that came. With the first the INVITE is over for the user; it remains until timer M.
     pub(super) acknowledged: Vec<Acknowledged>,
 }
 
@@ -49,6 +47,8 @@ pub(super) enum Purpose {
     User,
     /// To end this dialog.
     Bye(DialogId),
+    /// To refresh its session.
+    Refresh,
     /// Nobody waits for the answer.
     Quiet,
 }
@@ -61,13 +61,13 @@ pub(super) enum Cancel {
     Sent(TimerKey),
 }
 
-/// An ACK to a 2xx.
+/// A 2xx and its ACK.
 #[derive(Debug)]
 pub(super) struct Acknowledged {
     /// The To of the 2xx.
     pub(super) to: String,
-    pub(super) hop: Hop,
-    pub(super) ack: Vec<u8>,
+    /// What goes out for each repetition; `None` while the answer is missing, and where there is no way.
+    pub(super) ack: Option<(Hop, Vec<u8>)>,
 }
 
 impl Attempt {
@@ -91,9 +91,17 @@ impl Attempt {
             sending: None,
             cancel: Cancel::No,
             early: Vec::new(),
-            is_accepted: false,
             acknowledged: Vec::new(),
         }
+    }
+
+    pub(super) fn is_accepted(&self) -> bool {
+        !self.acknowledged.is_empty()
+    }
+
+    /// Whether a 2xx makes a dialog without a session (RFC 6665, RFC 3515).
+    pub(super) fn subscribes(&self) -> bool {
+        self.dialog.is_none() && [Method::SUBSCRIBE, Method::REFER].contains(&self.request.method)
     }
 
     pub(super) fn method(&self) -> &Method {
@@ -134,6 +142,7 @@ impl Endpoint {
         if let Some(contact) = outgoing.contact {
             headers.push("Contact", contact);
         }
+        self.ask_for_timer(None, &request.method, &mut request.headers);
         self.complete(&mut request, outgoing.headers, outgoing.body);
         let credentials = outgoing.credentials.map(Box::new);
         self.launch(now, Attempt::new(Purpose::User, request, path, local_tag, None, credentials))
@@ -162,6 +171,7 @@ impl Endpoint {
             request.headers.push("Contact", contact);
         }
         let (tag, credentials) = (dialog.tag(), dialog.credentials.clone());
+        self.ask_for_timer(Some(id), &request.method, &mut request.headers);
         self.complete(&mut request, within.headers, within.body);
         let client = self.launch(now, Attempt::new(Purpose::User, request, path, tag, Some(id), credentials))?;
         if let (Some(dialog), true) = (self.dialogs.get_mut(id), invite) {
@@ -214,8 +224,11 @@ impl Endpoint {
 
     /// Sends a new request of ours.
     pub(super) fn launch(&mut self, now: Instant, attempt: Attempt) -> Result<ClientId, Refused> {
-        let dialog = attempt.dialog;
+        let (dialog, awaited) = (attempt.dialog, attempt.subscribes().then_some(attempt.local_tag));
         let id = self.attempts.insert(attempt).ok_or(Refused::Full)?;
+        if let Some(tag) = awaited {
+            self.subscribing.insert(tag, id);
+        }
         if let Some(dialog) = dialog.and_then(|dialog| self.dialogs.get_mut(dialog)) {
             dialog.clients.push(id);
         }
@@ -279,7 +292,7 @@ impl Endpoint {
 
     /// Takes back an INVITE of ours (§9.1).
     pub(super) fn cancel_invite(&mut self, now: Instant, id: ClientId) -> Result<(), Refused> {
-        let attempt = self.attempts.get_mut(id).filter(|attempt| attempt.is_invite() && !attempt.is_accepted);
+        let attempt = self.attempts.get_mut(id).filter(|attempt| attempt.is_invite() && !attempt.is_accepted());
         let attempt = attempt.ok_or(Refused::NoRequest)?;
         if attempt.purpose != Purpose::User || attempt.is_cancelled() {
             return Err(Refused::NoRequest);
@@ -355,8 +368,10 @@ impl Endpoint {
         match attempt.purpose {
             Purpose::Quiet => {}
             Purpose::Bye(dialog) => self.hung_up(now, dialog, None),
-            Purpose::User => {
-                self.wire.event(Event::Failed { client: id, failure });
+            Purpose::User | Purpose::Refresh => {
+                if attempt.purpose == Purpose::User {
+                    self.wire.event(Event::Failed { client: id, failure });
+                }
                 let is_confirmed = |dialog: &Dialog| dialog.stage == Stage::Confirmed;
                 let dialog = attempt.dialog.filter(|dialog| self.dialogs.get(*dialog).is_some_and(is_confirmed));
                 if let (Some(dialog), Failure::Timeout, true) = (dialog, failure, is_of_session(attempt.method())) {
@@ -381,7 +396,11 @@ impl Endpoint {
                 dialog.invite.outgoing = None;
             }
         }
+        self.subscribing.remove(&attempt.local_tag);
         for early in &attempt.early {
+            if let Some(dialog) = self.dialogs.get_mut(*early) {
+                dialog.holds = 0;
+            }
             self.end_session(now, *early);
         }
         Some(attempt)

@@ -68,7 +68,7 @@ impl Endpoint {
         if !unknown.is_empty() {
             return Some(Answer::new(420).header("Unsupported", unknown.join(", ")));
         }
-        self.refusal_of_body(request)
+        self.refusal_of_body(request).or_else(|| self.refusal_of_interval(request))
     }
 
     /// §8.2.3. What the sender marks as optional is let through (RFC 5621 §8.1).
@@ -198,10 +198,11 @@ impl Endpoint {
     }
 
     /// Any final answer but the 2xx to an INVITE.
-    pub(super) fn finish(&mut self, now: Instant, id: TransactionId, answer: Answer) {
+    pub(super) fn finish(&mut self, now: Instant, id: TransactionId, mut answer: Answer) {
         let Some(transaction) = self.servers.get(id) else { return };
         let Some(request) = transaction.open().cloned() else { return };
         let (reply, dialog, code) = (transaction.reply, transaction.dialog, answer.code);
+        let agreed = dialog.and_then(|_| self.agree(&request, &mut answer));
         let response = self.presets.respond(&request, &transaction.to_tag, answer).encode();
         self.wire.reply(&reply, response.clone());
         let next = if dialog.is_none() && matches!(code, 401 | 407) {
@@ -218,6 +219,9 @@ impl Endpoint {
         };
         self.follow_server(now, id, next);
         if let Some(dialog) = dialog {
+            if (200..300).contains(&code) {
+                self.agreed_by_us(now, dialog, &request, agreed);
+            }
             let source = reply.source;
             self.answered_within(now, dialog, Answered { transaction: id, request, source, code });
         }
@@ -311,15 +315,17 @@ impl Endpoint {
         Ok(dialog)
     }
 
-    fn accept_invite(&mut self, now: Instant, id: TransactionId, dialog: DialogId, contact: &str, answer: Answer) {
+    fn accept_invite(&mut self, now: Instant, id: TransactionId, dialog: DialogId, contact: &str, mut answer: Answer) {
         let Some(transaction) = self.servers.get(id) else { return };
         let Some(request) = transaction.open().cloned() else { return };
         let reply = transaction.reply;
+        let agreed = self.agree(&request, &mut answer);
         let response = self.presets.respond(&request, &transaction.to_tag, answer).encode();
         self.servers.change(id, |transaction| transaction.accepted(id, &mut clock!(self, now)));
         self.wire.reply(&reply, response.clone());
         let accepted = Accepted { transaction: id, cseq: cseq_of(&request), reply, response };
         self.confirm_dialog(now, dialog, &request, contact, accepted);
+        self.agreed_by_us(now, dialog, &request, agreed);
     }
 }
 

@@ -16,7 +16,8 @@ use crate::typed::{self, CSeq};
 impl Endpoint {
     pub(super) fn receive_within(&mut self, now: Instant, arrival: Arrival) {
         let request = arrival.request.clone();
-        let found = self.find_dialog(&request).and_then(|id| Some((id, self.dialogs.get(id)?)));
+        let found = self.find_dialog(&request).or_else(|| self.open_notified(&request, &arrival.reply.source));
+        let found = found.and_then(|id| Some((id, self.dialogs.get(id)?)));
         let Some((id, dialog)) = found.filter(|(_, dialog)| dialog.takes(&request.method)) else {
             return self.answer_stateless(&request, &arrival.reply, Answer::new(481));
         };
@@ -51,10 +52,10 @@ impl Endpoint {
         let invite = &dialog.invite;
         let offers = !request.body.is_empty();
         let (theirs, ours) = match request.method {
-            _ if request.method == Method::INVITE => (invite.incoming.is_some(), invite.outgoing.is_some()),
+            _ if request.method == Method::INVITE => (invite.incoming.is_some(), invite.is_calling()),
             _ if request.method == Method::UPDATE => {
                 let theirs = self.has_incoming(dialog, &Method::UPDATE) || (offers && invite.incoming.is_some());
-                (theirs, offers && (invite.outgoing.is_some() || self.has_outgoing(dialog, &Method::UPDATE)))
+                (theirs, offers && (invite.is_calling() || self.has_outgoing(dialog, &Method::UPDATE)))
             }
             _ => return None,
         };

@@ -14,6 +14,8 @@ pub(crate) struct Invite {
     pub(crate) incoming: Option<TransactionId>,
     /// An INVITE of ours without a final answer.
     pub(crate) outgoing: Option<ClientId>,
+    /// An INVITE of ours that was accepted with an offer, to which the ACK has to wait for the answer.
+    pub(crate) unanswered: Option<ClientId>,
     /// Runs after a 491 (RFC 3261 §14.1).
     pub(crate) glare: Option<TimerKey>,
     /// A 2xx of ours that awaits its ACK.
@@ -53,7 +55,12 @@ impl Invite {
 
     /// Whether an INVITE of ours has to wait (RFC 3261 §14.1).
     pub(crate) fn is_busy(&self) -> bool {
-        self.incoming.is_some() || self.outgoing.is_some() || self.awaits_ack()
+        self.incoming.is_some() || self.is_calling() || self.awaits_ack()
+    }
+
+    /// Whether an INVITE of ours has no final answer, or its 2xx no ACK.
+    pub(crate) fn is_calling(&self) -> bool {
+        self.outgoing.is_some() || self.unanswered.is_some()
     }
 
     pub(crate) fn awaits_ack(&self) -> bool {

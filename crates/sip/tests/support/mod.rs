@@ -386,6 +386,7 @@ fn describe(event: &Event) -> String {
             cause => format!("Ended {cause:?}"),
         },
         Event::MayRetry { .. } => "MayRetry".to_owned(),
+        Event::RefreshDue { .. } => "RefreshDue".to_owned(),
         Event::Provisional { response, .. } => format!("Provisional {}", response.code),
         Event::Accepted { response, .. } => format!("Accepted {}", response.code),
         Event::Answered { response, .. } => format!("Answered {}", response.code),
