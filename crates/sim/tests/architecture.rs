@@ -131,6 +131,19 @@ fn the_workspace_denies_what_is_banned_and_forbids_unsafe_code() {
     }
 }
 
+#[test]
+fn every_dependency_stands_in_the_architecture_with_its_reason() {
+    let workspace = Workspace::read();
+    let page = read(&workspace.root.join("ARCHITECTURE.md"));
+    let (_, table) = page.split_once("## Dependencies").unwrap();
+    let rows = table.lines().filter(|line| line.starts_with("| `")).map(|line| line.split(" | ").next().unwrap());
+    let written: BTreeSet<_> = rows.flat_map(|cell| cell.split('`').skip(1).step_by(2)).collect();
+    let ours = workspace.ours.values().flat_map(|package| package["dependencies"].as_array().unwrap());
+    let names = ours.map(|dependency| dependency["name"].as_str().unwrap());
+    let used: BTreeSet<_> = names.filter(|name| !workspace.ours.contains_key(*name)).collect();
+    assert_eq!(written, used);
+}
+
 /// What cargo says of this workspace.
 struct Workspace {
     root: PathBuf,
