@@ -237,6 +237,28 @@ impl Branches {
         outlets.push(session.connection.0, handle, parcel);
     }
 
+    /// The message on its way to a session of which it has got a chunk by this transaction id. Looks at all messages on their
+    /// way, but only at those octets in which they differ.
+    pub(crate) fn stream_of_chunk(
+        &self,
+        handle: Handle,
+        transaction: &str,
+        sessions: &Arena<Session>,
+    ) -> Option<StreamId> {
+        let stem = transaction.as_bytes().strip_suffix(sessions.get(handle)?.suffix())?;
+        self.find(handle, |stream| stream.stem == stem)
+    }
+
+    /// The message on its way to a session with this Message-ID.
+    pub(crate) fn stream_of_message(&self, handle: Handle, message_id: &str) -> Option<StreamId> {
+        self.find(handle, |stream| stream.message_id == message_id)
+    }
+
+    fn find(&self, handle: Handle, is_it: impl Fn(&Stream) -> bool) -> Option<StreamId> {
+        let found = self.streams.iter().find(|(_, stream)| is_it(stream) && stream.recipients.contains(&handle));
+        found.map(|(id, _)| *id)
+    }
+
     /// A copy that was ended because it did not fit: nothing is sent any more.
     pub(crate) fn forget(&mut self, id: StreamId, handle: Handle) {
         if let Some(stream) = self.streams.get_mut(&id) {

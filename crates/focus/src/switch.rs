@@ -17,6 +17,7 @@ use crate::worker::{ClaimState, MISSES, Worker};
 
 mod answer;
 mod dial;
+mod objection;
 mod passage;
 
 pub(crate) use answer::code;
@@ -145,8 +146,8 @@ impl Worker {
     /// A frame begins. False: its connection waits for another worker's word, or has gone; the head is to be read again.
     fn begin(&mut self, now: Instant, id: ConnectionId, head: &Head<'_>, input: Option<&[u8]>) -> bool {
         let Start::Request(method) = head.start else {
-            // Copies ask for no response but on failure, and no failure of one recipient concerns another.
             self.dial_answered(now, id, head);
+            self.objected(now, id, head);
             return true;
         };
         let own = head.to_path.split(' ').next().unwrap_or_default();
@@ -164,7 +165,10 @@ impl Worker {
         let frame = match method {
             Method::Send => self.begin_send(now, session, head),
             Method::Nickname => begin_nickname(session, head),
-            Method::Report => Ok(Frame::Idle),
+            Method::Report => {
+                self.objected(now, id, head);
+                Ok(Frame::Idle)
+            }
             Method::Auth | Method::Other(_) => Err(501),
         };
         if let Err(code) = frame {

@@ -58,6 +58,21 @@ fn a_session_is_named_by_its_uri() {
     }
 }
 
+// CONFORMANCE 4975-036 4975-112
+#[test]
+fn a_session_may_be_at_an_ipv6_address() {
+    let mut chat = Chat::with(|settings| settings.media.tcp = Some(("2001:db8::1".to_owned(), 2855)));
+    for spelling in ["[2001:db8::1]", "[2001:DB8:0:0::1]"] {
+        let alice = chat.call(Caller::new("alice").with_path("msrp://[::1]:7654/alice;tcp")).unwrap();
+        assert_eq!(chat.answer(alice).lines('c'), ["IN IP6 2001:db8::1"]);
+        let uri = chat.switch_uri(alice);
+        assert!(uri.starts_with("msrp://[2001:db8::1]:2855/"), "{uri}");
+        let other = uri.replace("[2001:db8::1]", "[2001:db8::2]");
+        assert_eq!(knock(&mut chat, &other), Some(481));
+        assert_eq!(knock(&mut chat, &uri.replace("[2001:db8::1]", spelling)), Some(200));
+    }
+}
+
 // CONFORMANCE 4975-011
 #[test]
 fn a_session_is_bound_on_the_transport_that_was_agreed() {
