@@ -3,7 +3,7 @@
 
 mod sending;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::time::Instant;
 
 use crate::chunk::{Bounds, Reassembly};
@@ -206,8 +206,9 @@ pub(crate) struct Session {
     /// Content was sent since the last keep-alive was due.
     pub(crate) has_sent: bool,
     pub(crate) awaits_keep_alive: bool,
-    /// Of the last whole messages.
-    seen: VecDeque<Ident>,
+    /// Of the last whole messages, and the order in which they came.
+    seen: BTreeSet<Ident>,
+    seen_order: VecDeque<Ident>,
 }
 
 /// How many whole messages are remembered, for telling repeated ones.
@@ -225,7 +226,8 @@ impl Session {
             records: VecDeque::new(),
             has_sent: false,
             awaits_keep_alive: false,
-            seen: VecDeque::new(),
+            seen: BTreeSet::new(),
+            seen_order: VecDeque::new(),
         }
     }
 
@@ -251,12 +253,14 @@ impl Session {
     /// Whether a whole message of that Message-ID came before; it has now.
     pub(crate) fn repeats(&mut self, message_id: &str) -> bool {
         let Some(id) = Ident::new(message_id.as_bytes()) else { return false };
-        let repeated = self.seen.contains(&id);
+        let repeated = !self.seen.insert(id);
         if !repeated {
-            if self.seen.len() >= MAX_SEEN {
-                self.seen.pop_front();
-            }
-            self.seen.push_back(id);
+            self.seen_order.push_back(id);
+        }
+        if self.seen_order.len() > MAX_SEEN
+            && let Some(oldest) = self.seen_order.pop_front()
+        {
+            self.seen.remove(&oldest);
         }
         repeated
     }
@@ -265,7 +269,7 @@ impl Session {
     pub(crate) fn is_late(&self, message_id: &str, range: Option<ByteRange>) -> bool {
         range.is_some_and(|range| range.start > 1)
             && !self.reassembly.is_open(message_id)
-            && self.seen.iter().any(|id| id.as_bytes() == message_id.as_bytes())
+            && Ident::new(message_id.as_bytes()).is_some_and(|id| self.seen.contains(&id))
     }
 
     /// Remembers a message of which something is to be heard. Beyond [`MAX_RECORDS`] the oldest is forgotten of those that

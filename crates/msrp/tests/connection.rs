@@ -197,6 +197,20 @@ fn a_message_that_comes_again_is_told_as_repeated_and_still_reported_on() {
 }
 
 #[test]
+fn only_the_last_messages_are_remembered() {
+    let (mut talk, _) = Talk::bound(Settings::default());
+    let mut comes = |n: usize| {
+        let rest = format!("Message-ID: m{n:04}\nContent-Type: a/b\n\nx\n-------t1d0$");
+        talk.gets(&from_room("t1d0", "SEND", &rest));
+        talk.transmitted();
+        matches!(&talk.events()[..], [Event::Message { repeated: true, .. }])
+    };
+    assert!((0..257).all(|n| !comes(n)));
+    assert!(comes(1) && comes(256));
+    assert!(!comes(0), "257 messages ago");
+}
+
+#[test]
 fn a_chunk_that_comes_after_its_message_was_whole_opens_no_new_one() {
     let gathered = Bounds { messages: 1, message_octets: 100, octets: 100 };
     let (mut talk, _) = Talk::bound(Settings { gathered, ..Settings::default() });
