@@ -13,6 +13,7 @@ use crate::media;
 use crate::seat::{Call, Seat, Stage};
 use crate::wrapper;
 
+mod recovery;
 mod signalling;
 
 /// Makes generators of random numbers, each unlike the others. They must be fit for secrets: session-ids are drawn from
@@ -132,7 +133,8 @@ impl Agent {
     /// Sends a message. [`Event::Delivered`] or [`Event::NotDelivered`] follows.
     ///
     /// # Errors
-    /// [`Refused::NotJoined`] before [`Event::Joined`]; [`Refused::NoPrivateMessages`]: a room that does not know them
+    /// [`Refused::NotJoined`] before [`Event::Joined`], [`Refused::Interrupted`] before [`Event::Resumed`];
+    /// [`Refused::NoPrivateMessages`]: a room that does not know them
     /// might show the message to everybody (RFC 7701 §8); [`Refused::Unfit`] for a recipient that is no URI;
     /// [`Refused::Full`].
     pub fn send(
@@ -162,8 +164,8 @@ impl Agent {
     /// Asks for a nickname; `None` gives the present one up (RFC 7701 §7.3). [`Event::Nickname`] follows.
     ///
     /// # Errors
-    /// [`Refused::NotJoined`], [`Refused::NoNicknames`], [`Refused::NicknamePending`]; [`Refused::Unfit`] for the empty
-    /// text and for more than 1 023 octets (§7.1).
+    /// [`Refused::NotJoined`], [`Refused::Interrupted`], [`Refused::NoNicknames`], [`Refused::NicknamePending`];
+    /// [`Refused::Unfit`] for the empty text and for more than 1 023 octets (§7.1).
     pub fn nick(&mut self, now: Instant, nickname: Option<&str>) -> Result<(), Refused> {
         let seat = self.joined()?;
         if !seat.room.nicknames {
@@ -203,8 +205,12 @@ impl Agent {
 
     fn joined(&mut self) -> Result<&mut Seat, Refused> {
         match &mut self.state {
-            State::Seated(seat) if seat.stage == Stage::Joined => Ok(seat),
-            _ => Err(Refused::NotJoined),
+            State::Seated(seat) => match seat.stage {
+                Stage::Joined => Ok(seat),
+                Stage::Offering(_) | Stage::Waiting | Stage::Reopening => Err(Refused::Interrupted),
+                Stage::Entering | Stage::Leaving => Err(Refused::NotJoined),
+            },
+            State::Idle | State::Calling(_) => Err(Refused::NotJoined),
         }
     }
 
@@ -235,14 +241,11 @@ impl Agent {
             media::Output::Transmit(octets) => {
                 self.outputs.push_back(Output::MediaTransmit { connection: seat.connection, octets });
             }
-            media::Output::Bound => {
-                if seat.stage == Stage::Entering {
-                    seat.stage = Stage::Joined;
-                    let joined = Event::Joined(seat.room.clone());
-                    self.tell(joined);
-                }
+            media::Output::Bound => self.bound(now),
+            media::Output::NotBound(code) if seat.stage == Stage::Entering => {
+                self.give_up(now, JoinFailure::NotBound(code));
             }
-            media::Output::NotBound(code) => self.give_up(now, JoinFailure::NotBound(code)),
+            media::Output::NotBound(_) => self.media_is_gone(now, false),
             media::Output::Message { message_id, content_type, octets } => {
                 let said = wrapper::unwrap(&content_type, octets, &seat.room_uri);
                 self.tell(match said {
@@ -254,21 +257,41 @@ impl Agent {
             media::Output::Delivered(message) => self.tell(Event::Delivered { message }),
             media::Output::NotDelivered { message, code } => self.tell(Event::NotDelivered { message, code }),
             media::Output::Nickname { nickname, outcome } => self.tell(Event::Nickname { nickname, outcome }),
-            media::Output::Broken => self.media_is_gone(now),
+            media::Output::Broken { may_be_replaced } => self.media_is_gone(now, may_be_replaced),
         }
     }
 
-    fn media_is_gone(&mut self, now: Instant) {
+    fn bound(&mut self, now: Instant) {
+        let State::Seated(seat) = &mut self.state else { return };
+        let event = match seat.stage {
+            Stage::Entering => Event::Joined(seat.room.clone()),
+            Stage::Reopening => {
+                seat.resumed = Some(now);
+                Event::Resumed(seat.room.clone())
+            }
+            Stage::Joined | Stage::Offering(_) | Stage::Waiting | Stage::Leaving => return,
+        };
+        seat.stage = Stage::Joined;
+        self.tell(event);
+    }
+
+    fn media_is_gone(&mut self, now: Instant, may_be_replaced: bool) {
         let State::Seated(seat) = &self.state else { return };
         match seat.stage {
             Stage::Entering => self.give_up(now, JoinFailure::NoMedia),
-            Stage::Joined => {
-                let _ = self.endpoint.bye(now, seat.dialog, None);
-                self.unseat(Event::Left(Leaving::MediaLost));
-            }
-            // The BYE is on its way, its end is the end.
-            Stage::Leaving => {}
+            Stage::Joined if may_be_replaced => self.interrupted(now),
+            Stage::Joined | Stage::Reopening => self.lose_media(now),
+            // The answer to the re-INVITE, or to the BYE, is what comes next.
+            Stage::Offering(_) | Stage::Waiting | Stage::Leaving => {}
         }
+    }
+
+    /// Ends a dialog that has no media session and gets none.
+    fn lose_media(&mut self, now: Instant) {
+        if let State::Seated(seat) = &self.state {
+            let _ = self.endpoint.bye(now, seat.dialog, None);
+        }
+        self.unseat(Event::Left(Leaving::MediaLost));
     }
 
     /// Ends a dialog in which the room was not entered. The BYE goes its way alone.
@@ -281,13 +304,19 @@ impl Agent {
 
     /// The seat is gone, for that reason.
     fn unseat(&mut self, why: Event) {
-        if let State::Seated(seat) = std::mem::replace(&mut self.state, State::Idle) {
-            for message in seat.media.unanswered() {
-                self.tell(Event::NotDelivered { message, code: None });
-            }
-            self.outputs.push_back(Output::MediaClose { connection: seat.connection });
-        }
+        self.close_media();
+        self.state = State::Idle;
         self.tell(why);
+    }
+
+    /// The media session is over: what was not answered will not be.
+    fn close_media(&mut self) {
+        let State::Seated(seat) = &mut self.state else { return };
+        let (connection, unanswered) = (seat.connection, seat.media.take_unanswered());
+        for message in unanswered {
+            self.tell(Event::NotDelivered { message, code: None });
+        }
+        self.outputs.push_back(Output::MediaClose { connection });
     }
 
     fn tell(&mut self, event: Event) {

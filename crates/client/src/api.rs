@@ -233,6 +233,11 @@ pub enum Event {
         /// Whether it is so now.
         outcome: Result<(), NicknameFailure>,
     },
+    /// The media connection is gone; a new one is being agreed on (RFC 4975 §5.4). What was not answered is told as not
+    /// delivered. [`Event::Resumed`] or [`Event::Left`] follows.
+    Interrupted,
+    /// There is a media connection again. What was said meanwhile was not heard.
+    Resumed(Room),
     /// The room is left; the agent may join anew.
     Left(Leaving),
 }
@@ -335,7 +340,7 @@ pub enum Leaving {
         /// The value of Reason.
         reason: Option<String>,
     },
-    /// The media connection broke, or what came on it was no MSRP.
+    /// The media connection broke and could not be replaced, or what came on it was no MSRP.
     MediaLost,
     /// The other side no longer answers, or no longer knows of the call.
     PeerGone,
@@ -347,6 +352,9 @@ pub enum Refused {
     /// The room is not entered, or being left.
     #[error("not in the room")]
     NotJoined,
+    /// The media connection is gone and a new one not there yet.
+    #[error("the media connection is being renewed")]
+    Interrupted,
     /// A room is entered already, or about to be.
     #[error("in a room already")]
     AlreadyJoined,

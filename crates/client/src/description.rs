@@ -22,13 +22,18 @@ impl Description {
     /// One media line with a new session-id.
     pub(crate) fn new(join: &Join, random: &mut dyn Rng) -> Self {
         let host = join.local.ip().to_string();
-        let session_id = msrp::encode::ident(random, 20);
-        let mut local = LocalMedia::new(Path::from(Uri::new(join.secure_media, &host, DISCARD, &session_id)));
+        let mut local = LocalMedia::new(path(join.secure_media, &host, random));
         local.accept_types = vec![CPIM.to_owned()];
         local.accept_wrapped_types.clone_from(&join.wrapped_types);
         local.setup = sdp::Setup::Active;
         local.chatroom.clone_from(&join.chatroom);
         Self { originator: Originator::new(random.next_u64(), &host), local, offered: None }
+    }
+
+    /// Describes another session from here on (RFC 4975 §5.4).
+    pub(crate) fn renew(&mut self, random: &mut dyn Rng) {
+        let old = self.local.path.first();
+        self.local.path = path(old.secure(), old.host(), random);
     }
 
     /// The path of this side.
@@ -69,4 +74,9 @@ impl Description {
         let text = self.originator.describe(|origin| offer.answer(origin, Some((media, local))));
         Ok((text, media.clone()))
     }
+}
+
+/// A path with a new session-id, of 119 random bits.
+fn path(secure: bool, host: &str, random: &mut dyn Rng) -> Path {
+    Path::from(Uri::new(secure, host, DISCARD, &msrp::encode::ident(random, 20)))
 }

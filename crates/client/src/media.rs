@@ -63,8 +63,10 @@ pub(crate) enum Output {
     Room,
     /// The session was not bound, with the code of the refusal, if it was one.
     NotBound(Option<u16>),
-    /// The session is over.
-    Broken,
+    /// The session is over. Another may be better where only the connection failed.
+    Broken {
+        may_be_replaced: bool,
+    },
 }
 
 impl Media {
@@ -120,7 +122,7 @@ impl Media {
     pub(crate) fn closed(&mut self, now: Instant) {
         match &mut self.state {
             State::Open(connection, _) => connection.handle_closed(now),
-            State::Connecting(_) => self.over(Output::Broken),
+            State::Connecting(_) => self.over(Output::Broken { may_be_replaced: true }),
             State::Gone => {}
         }
     }
@@ -157,9 +159,9 @@ impl Media {
         Ok(())
     }
 
-    /// What was sent and not answered.
-    pub(crate) fn unanswered(&self) -> impl Iterator<Item = MessageId> {
-        self.unanswered.iter().map(|(_, message)| *message)
+    /// What was sent and not answered; none of it will be.
+    pub(crate) fn take_unanswered(&mut self) -> Vec<MessageId> {
+        self.unanswered.drain(..).map(|(_, message)| message).collect()
     }
 
     pub(crate) fn poll_output(&mut self) -> Option<Output> {
@@ -171,7 +173,7 @@ impl Media {
             match connection.poll_output()? {
                 connection::Output::Transmit(octets) => return Some(Output::Transmit(octets)),
                 connection::Output::Event(event) => self.happened(event),
-                connection::Output::Close => self.over(Output::Broken),
+                connection::Output::Close => self.over(Output::Broken { may_be_replaced: false }),
             }
         }
     }
@@ -212,7 +214,8 @@ impl Media {
             session::Event::Closed { reason, .. } => self.over(match reason {
                 Reason::NotBound => Output::NotBound(None),
                 Reason::Refused(code) if !self.bound => Output::NotBound(Some(code)),
-                _ => Output::Broken,
+                Reason::Disconnected | Reason::Silent | Reason::NotReceived => Output::Broken { may_be_replaced: true },
+                _ => Output::Broken { may_be_replaced: false },
             }),
         }
     }

@@ -1,5 +1,7 @@
 //! What an agent holds of the room it calls, or is in.
 
+use std::time::Instant;
+
 use msrp::sdp::MessageMedia;
 use sip::typed::{NameAddr, Uri};
 
@@ -37,6 +39,8 @@ pub(crate) struct Seat {
     pub(crate) remote_path: String,
     pub(crate) connection: MediaId,
     pub(crate) media: Media,
+    /// When the media session was replaced last.
+    pub(crate) resumed: Option<Instant>,
 }
 
 /// How far one is.
@@ -46,6 +50,12 @@ pub(crate) enum Stage {
     Entering,
     /// It is.
     Joined,
+    /// It is gone, and the re-INVITE for another waits for its answer.
+    Offering(sip::ClientId),
+    /// The re-INVITE crossed one of the room's, and is to be sent again.
+    Waiting,
+    /// The other media session is not bound yet.
+    Reopening,
     /// The BYE waits for its answer.
     Leaving,
 }

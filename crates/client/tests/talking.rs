@@ -284,19 +284,16 @@ fn the_room_may_send_one_away() {
 }
 
 #[test]
-fn a_broken_media_connection_ends_the_call() {
-    for breaks in [Bench::media_breaks, |r: &mut Bench| r.media_octets(b"HTTP/1.1 400 Bad Request\r\n\r\n")] {
-        let mut r = Bench::joined();
-        let lost = r.agent.say(r.now, "anybody?").expect("in the room");
-        r.drain();
-        r.sent_media();
-        breaks(&mut r);
-        r.is_hung_up();
-        assert_eq!(r.event(), Event::NotDelivered { message: lost, code: None });
-        assert_eq!(left(&mut r), Leaving::MediaLost);
-        assert_eq!(r.sent_media(), "");
-        r.expect_silence();
-    }
+fn what_is_no_msrp_ends_the_call() {
+    let mut r = Bench::joined();
+    let lost = r.agent.say(r.now, "anybody?").expect("in the room");
+    r.drain();
+    r.sent_media();
+    r.media_octets(b"HTTP/1.1 400 Bad Request\r\n\r\n");
+    r.is_hung_up();
+    assert_eq!(r.event(), Event::NotDelivered { message: lost, code: None });
+    assert_eq!(left(&mut r), Leaving::MediaLost);
+    r.expect_silence();
 }
 
 #[test]
@@ -414,6 +411,5 @@ fn a_quiet_session_shows_that_it_lives() {
     r.pass(Duration::from_secs(60));
     r.sent_media();
     r.pass(Duration::from_secs(30));
-    r.expect_sip(BYE);
-    assert_eq!(left(&mut r), Leaving::MediaLost);
+    assert_eq!(r.event(), Event::Interrupted);
 }

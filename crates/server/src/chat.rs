@@ -114,6 +114,8 @@ struct Session {
     /// Whether nothing more will be typed.
     ended: bool,
     stage: Stage,
+    /// Whether there is no connection for messages just now.
+    is_cut_off: bool,
     /// Messages and nicknames that wait for their answer.
     waiting: usize,
     all_well: bool,
@@ -138,6 +140,7 @@ impl Session {
             typed: lines::stdin(),
             ended: false,
             stage: Stage::Calling,
+            is_cut_off: false,
             waiting: 0,
             all_well: true,
             interrupted: false,
@@ -147,7 +150,7 @@ impl Session {
     async fn run(mut self) -> anyhow::Result<ExitCode> {
         let mut interrupts = interrupts()?;
         while matches!(self.stage, Stage::Calling | Stage::Talking) {
-            let listening = self.stage == Stage::Talking && !self.ended && self.waiting < WINDOW;
+            let listening = self.stage == Stage::Talking && !self.is_cut_off && !self.ended && self.waiting < WINDOW;
             tokio::select! {
                 biased;
                 Some(()) = interrupts.recv() => {
@@ -222,6 +225,8 @@ impl Session {
                 self.waiting = self.waiting.saturating_sub(1);
                 self.all_well &= outcome.is_ok();
             }
+            Event::Interrupted => self.is_cut_off = true,
+            Event::Resumed(_) => self.is_cut_off = false,
             Event::Said(_) | Event::Unreadable { .. } | Event::Ready | Event::Changed(_) => {}
         }
         let circumstances = words::Circumstances {

@@ -16,6 +16,11 @@ impl Captures {
         self.0.get(name).unwrap_or_else(|| panic!("nothing is known as {{{name}}}"))
     }
 
+    /// These names stand for nothing any more.
+    pub fn forget(&mut self, names: &[&str]) {
+        names.iter().for_each(|name| drop(self.0.remove(*name)));
+    }
+
     /// Compares a text with a pattern. `{name}` stands for one or more characters of one line, up to what follows it in the
     /// pattern; a name that is known already stands for what it stood for.
     ///

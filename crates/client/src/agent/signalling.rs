@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use msrp::sdp::MessageMedia;
 use sip::typed::{self, Uri};
 use sip::{Answer, Cause, DialogId, Failure, Method, Outgoing, Request, Response, TransactionId};
 
@@ -12,7 +13,7 @@ use crate::description::Description;
 use crate::media::Media;
 use crate::seat::{Call, Seat, Stage, Target};
 
-const SDP: &str = "application/sdp";
+pub(super) const SDP: &str = "application/sdp";
 
 pub(super) fn endpoint_config(config: &Config) -> sip::Config {
     let methods = [Method::INVITE, Method::ACK, Method::CANCEL, Method::BYE, Method::OPTIONS, Method::UPDATE];
@@ -65,27 +66,37 @@ impl Agent {
             sip::Event::Accepted { client, dialog, response } => {
                 if let Some(call) = self.take_call(client) {
                     self.accepted(now, call, dialog, &response);
+                } else {
+                    self.agreed_anew(now, client, &response);
                 }
             }
             sip::Event::Answered { client, response } => {
                 if let Some(call) = self.take_call(client) {
                     let failure = if call.cancelled { JoinFailure::Cancelled } else { refusal(&response) };
                     self.tell(Event::NotJoined(failure));
+                } else {
+                    self.not_agreed_anew(now, client, Ok(response.code));
                 }
             }
             sip::Event::Failed { client, failure } => {
                 if let Some(call) = self.take_call(client) {
-                    let failure = if call.cancelled { JoinFailure::Cancelled } else { no_answer(failure) };
-                    self.tell(Event::NotJoined(failure));
+                    let why = if call.cancelled { JoinFailure::Cancelled } else { no_answer(failure) };
+                    self.tell(Event::NotJoined(why));
+                } else {
+                    self.not_agreed_anew(now, client, Err(failure));
                 }
             }
             sip::Event::Request { transaction, request, dialog, .. } => {
                 self.requested(now, transaction, &request, dialog);
             }
-            sip::Event::Acknowledged { dialog, request } => self.acknowledged(dialog, &request),
+            sip::Event::Acknowledged { dialog, request } => {
+                self.acknowledged(dialog, &request);
+                self.may_offer_again(now, dialog);
+            }
             sip::Event::Ended { dialog, cause } => self.ended(dialog, &cause),
-            sip::Event::Provisional { .. } | sip::Event::Cancelled { .. } => {}
-            sip::Event::MayRetry { .. } | sip::Event::RefreshDue { .. } => {}
+            sip::Event::MayRetry { dialog } => self.may_offer_again(now, dialog),
+            // No session timers are asked for.
+            sip::Event::RefreshDue { .. } | sip::Event::Provisional { .. } | sip::Event::Cancelled { .. } => {}
         }
     }
 
@@ -112,16 +123,7 @@ impl Agent {
                 return self.tell(Event::NotJoined(failure));
             }
         };
-        let connection = MediaId(self.next_media);
-        self.next_media = self.next_media.wrapping_add(1);
-        let (host, port) = media.target(false);
-        self.outputs.push_back(Output::MediaConnect {
-            connection,
-            host: host.to_owned(),
-            port,
-            secure: media.path.first().secure(),
-            fingerprints: media.fingerprints.clone(),
-        });
+        let (connection, session) = self.open_media(&call.description, &media);
         self.state = State::Seated(Box::new(Seat {
             stage: Stage::Entering,
             dialog,
@@ -130,9 +132,25 @@ impl Agent {
             contact: call.target.contact,
             remote_path: media.path.to_string(),
             connection,
-            media: Media::new(call.description.path(), &media.path, &self.config, (self.random)()),
+            media: session,
             description: call.description,
+            resumed: None,
         }));
+    }
+
+    /// A media session with the room, and the wish for its connection.
+    pub(super) fn open_media(&mut self, own: &Description, room: &MessageMedia) -> (MediaId, Media) {
+        let connection = MediaId(self.next_media);
+        self.next_media = self.next_media.wrapping_add(1);
+        let (host, port) = room.target(false);
+        self.outputs.push_back(Output::MediaConnect {
+            connection,
+            host: host.to_owned(),
+            port,
+            secure: room.path.first().secure(),
+            fingerprints: room.fingerprints.clone(),
+        });
+        (connection, Media::new(own.path(), &room.path, &self.config, (self.random)()))
     }
 
     /// The room asks for something.
@@ -188,7 +206,7 @@ impl Agent {
     }
 
     /// The room says what it allows from now on (RFC 7701 §8).
-    fn room_is(&mut self, media: &msrp::sdp::MessageMedia) {
+    fn room_is(&mut self, media: &MessageMedia) {
         let State::Seated(seat) = &mut self.state else { return };
         let room = seat.room.clone().with(media);
         if room != seat.room {
@@ -208,10 +226,10 @@ impl Agent {
             (Stage::Entering, _) => Event::NotJoined(JoinFailure::Ended),
             (Stage::Leaving, Cause::HungUp(None) | Cause::PeerGone) => Event::Left(Leaving::OwnUnanswered),
             (Stage::Leaving, _) => Event::Left(Leaving::Own),
-            (Stage::Joined, Cause::Bye(request)) => {
+            (_, Cause::Bye(request)) => {
                 Event::Left(Leaving::Dismissed { reason: request.header("Reason").map(str::to_owned) })
             }
-            (Stage::Joined, _) => Event::Left(Leaving::PeerGone),
+            (_, _) => Event::Left(Leaving::PeerGone),
         };
         self.unseat(why);
     }

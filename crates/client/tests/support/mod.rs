@@ -136,6 +136,11 @@ impl Bench {
         self.sip(&text);
     }
 
+    /// These names stand for nothing any more.
+    pub fn forget(&mut self, names: &[&str]) {
+        self.captures.forget(names);
+    }
+
     /// The server gets a BYE and answers it.
     pub fn is_hung_up(&mut self) {
         self.expect_sip(BYE);

@@ -37,6 +37,8 @@ impl Circumstances<'_> {
             }
             Event::Nickname { nickname: None, outcome: Ok(()) } => "* you have no nickname".to_owned(),
             Event::Nickname { outcome: Err(failure), .. } => format!("! {}", nickname_failure(*failure)),
+            Event::Interrupted => format!("! the connection for messages broke{}; connecting anew", self.because()),
+            Event::Resumed(room) => format!("* back in {} ({})", plain(self.room), abilities(room)),
             Event::Left(leaving) => self.left(leaving),
         })
     }
@@ -156,6 +158,7 @@ pub(super) fn refused(refused: Refused) -> String {
     match refused {
         Refused::NoNicknames => "this room takes no nicknames".to_owned(),
         Refused::NoPrivateMessages => "this room takes no private messages".to_owned(),
+        Refused::Interrupted => "not said: the connection for messages is being renewed".to_owned(),
         Refused::NicknamePending => "the last nickname is not answered yet".to_owned(),
         Refused::Unfit("recipient") => {
             "that is nobody's address; /msg takes sip:bob@example.com, or a user name".to_owned()

@@ -228,7 +228,7 @@ impl Seat {
                     self.said += 1;
                     self.tally.said += 1;
                 }
-                Err(Refused::Full) => self.is_full = true,
+                Err(Refused::Full | Refused::Interrupted) => self.is_full = true,
                 Err(_) => return self.end("the room was left", progress),
             }
         }
@@ -256,7 +256,8 @@ impl Seat {
                 self.tally.refused(code);
                 self.check_talked(progress);
             }
-            Ok(Event::Ready) => self.is_full = false,
+            Ok(Event::Ready | Event::Resumed(_)) => self.is_full = false,
+            Ok(Event::Interrupted) => self.tally.trouble("interrupted"),
             Ok(Event::Unreadable { .. }) => self.tally.spoiled += 1,
             Ok(Event::Left(leaving)) => self.end(&format!("{leaving:?}"), progress),
             Ok(_) => {}
