@@ -49,6 +49,7 @@ mod tests {
     const RATE: Rate = Rate { count: 10, per: Duration::from_secs(1) };
 
     #[test]
+    #[allow(clippy::disallowed_methods, reason = "an Instant has no other beginning")]
     fn as_many_as_the_rate_has_come_at_once_and_then_one_by_one() {
         let (mut pace, start) = (Pace::default(), Instant::now());
         assert!((0..10).all(|_| pace.take(start, RATE).is_none()));

@@ -54,7 +54,6 @@ impl Capacity {
     pub(crate) fn enter(&self) -> Option<Pass> {
         let pass = Pass { open: self.open.clone() };
         // Counted before it is judged: a pass that is refused is given back by its drop.
-        let processors = std::thread::available_parallelism().map_or(1, |count| count.get() as u64);
         let others = self.open.fetch_add(1, Ordering::Relaxed);
         (others < self.limit).then_some(pass)
     }

@@ -116,8 +116,11 @@ fn every_core_s_clippy_refuses_clock_threads_and_input_output() {
         let manifest = read(&directory.join("Cargo.toml"));
         assert!(manifest.contains("[lints]\nworkspace = true"), "{core} does not take the workspace's lints");
         for file in sources(&directory.join("src")) {
-            let allows =
-                read(&file).lines().any(|line| line.contains("allow(") && line.contains("clippy::disallowed_"));
+            // What ships. A test in the file, which comes last there, has no other way to an instant than to ask for one.
+            let text = read(&file);
+            let ships = text.split("#[cfg(test)]\nmod tests").next().unwrap();
+            let lifts = |line: &str| line.contains("allow(") || line.contains("expect(");
+            let allows = ships.lines().any(|line| lifts(line) && line.contains("clippy::disallowed_"));
             assert!(!allows, "{} lifts a ban", file.display());
         }
     }
