@@ -48,7 +48,7 @@ fn feed(chat: &mut Chat, person: Person, octets: &[u8]) -> usize {
     fed
 }
 
-// CONFORMANCE 7701-015
+// THREATS F11
 #[test]
 fn a_sender_is_held_back_two_seconds_for_somebody_who_stops_and_nobody_else_ever() {
     everywhere(|chat| {
@@ -79,7 +79,7 @@ fn a_sender_is_held_back_two_seconds_for_somebody_who_stops_and_nobody_else_ever
     });
 }
 
-// CONFORMANCE 7701-015
+// CONFORMANCE 7701-015 7701-079 7701-080
 #[test]
 fn a_congested_recipient_gets_small_messages_and_one_notice_of_the_large_ones() {
     everywhere(|chat| {
@@ -131,6 +131,7 @@ fn what_waits_for_a_recipient_is_bounded() {
     });
 }
 
+// CONFORMANCE 7701-081
 #[test]
 fn who_stays_congested_for_minutes_has_to_go() {
     everywhere(|chat| {
