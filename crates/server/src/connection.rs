@@ -225,7 +225,7 @@ fn tune(socket: &impl AsFd) -> io::Result<()> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::net::{TcpListener, TcpStream};
 
     use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
@@ -247,7 +247,7 @@ mod tests {
     }
 
     /// Both sides of TLS that know each other.
-    fn tls() -> (Arc<ServerConfig>, Arc<ClientConfig>) {
+    pub(crate) fn tls() -> (Arc<ServerConfig>, Arc<ClientConfig>) {
         let made = rcgen::generate_simple_self_signed(["chat.test".to_owned()]).unwrap();
         let certificate = made.cert.der().clone();
         let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
@@ -271,6 +271,18 @@ mod tests {
                 None => std::thread::yield_now(),
             }
         }
+    }
+
+    // THREATS F9
+    #[test]
+    fn a_peer_that_vanishes_is_found_and_small_messages_do_not_wait() {
+        let (own, _peer) = pair();
+        let connection = connection(own, None);
+        let socket = SockRef::from(connection.socket());
+        assert!(socket.tcp_nodelay().unwrap() && socket.keepalive().unwrap());
+        assert_eq!(socket.tcp_keepalive_time().unwrap(), Duration::from_secs(60));
+        assert_eq!(socket.tcp_keepalive_interval().unwrap(), Duration::from_secs(10));
+        assert_eq!(socket.tcp_user_timeout().unwrap(), Some(Duration::from_secs(90)));
     }
 
     #[test]

@@ -169,3 +169,54 @@ fn a_session_that_nobody_has_is_refused_in_clear_and_under_tls() {
     tls.write_all(send("msrps").as_bytes()).unwrap();
     assert!(read_until(&mut tls, "$\r\n").starts_with("MSRP a1b2c3d4 481"));
 }
+
+// THREATS T24
+#[test]
+fn a_tls_older_than_1_2_is_refused() {
+    let server = Server::start(EVERYTHING);
+    // A ClientHello that lacks nothing: version, random, no session, ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, no compression, and the
+    // extensions for X25519, uncompressed points and ECDSA with SHA-256.
+    let hello = |version: u8| {
+        let extensions = [0, 10, 0, 4, 0, 2, 0, 29, 0, 11, 0, 2, 1, 0, 0, 13, 0, 4, 0, 2, 4, 3];
+        let rest = [&[0, 0, 2, 0xc0, 0x2b, 1, 0, 0, extensions.len() as u8][..], &extensions].concat();
+        let hello = [&[3, version][..], &[7; 32], &rest].concat();
+        let handshake = [&[1, 0, 0, hello.len() as u8][..], &hello].concat();
+        [&[22, 3, 1, 0, handshake.len() as u8][..], &handshake].concat()
+    };
+    for service in ["sip tls://", "msrp tls://"] {
+        let answer = |version| {
+            let mut socket = server.connect(service);
+            socket.write_all(&hello(version)).unwrap();
+            let mut answer = [0; 7];
+            socket.read_exact(&mut answer).unwrap();
+            answer
+        };
+        assert_eq!(answer(3)[0], 22, "TLS 1.2: the handshake goes on");
+        assert_eq!((answer(2)[0], &answer(2)[5..]), (21, &[2, 70][..]), "TLS 1.1: a fatal alert, protocol_version");
+    }
+}
+
+// THREATS F15
+#[test]
+fn nobody_waits_for_whoever_reads_the_log() {
+    let directory = Directory::new();
+    let mut command = directory.serve(EVERYTHING);
+    command.env("TERTULIA_LOG", "trace");
+    // Nobody reads its standard error, and what it says there is more than a pipe holds.
+    let server = Server::start_with(command, directory);
+    for _ in 0..200 {
+        drop(Stream::connect(&server, "msrp", true));
+        drop(Stream::connect(&server, "sip", true));
+    }
+    let mut socket = server.connect("http http://");
+    socket.write_all(b"GET /healthz HTTP/1.1\r\nHost: chat.test\r\n\r\n").unwrap();
+    assert!(read_until(&mut socket, "ok\n").starts_with("HTTP/1.1 200 "));
+}
+
+#[test]
+fn a_log_level_that_is_none_stops_the_start() {
+    let directory = Directory::new();
+    let output = directory.serve(EVERYTHING).env("TERTULIA_LOG", "loud").output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.code() == Some(1) && said.contains("TERTULIA_LOG: \"loud\" is no level"), "{said}");
+}

@@ -134,6 +134,7 @@ fn who_guesses_at_sessions_is_answered_to_the_last_and_then_cut_off() {
     assert!((1..=20).contains(&refused), "{refused}");
 }
 
+// THREATS F8
 #[test]
 fn with_no_descriptors_left_talk_goes_on_and_new_ones_are_let_in_again_later() {
     let directory = Directory::new();

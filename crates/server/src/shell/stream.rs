@@ -209,3 +209,51 @@ impl Write for Socket {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::mpsc;
+
+    use super::*;
+    use crate::capacity::Capacity;
+
+    /// What signalling hears of a peer that connects and says `octets`, and in how much time, which passes only while nothing happens.
+    async fn heard_of(octets: &[u8], tls: Option<Arc<ServerConfig>>) -> (Vec<&'static str>, Duration) {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let peer = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (socket, remote) = listener.accept().await.unwrap();
+        let pass = Capacity::new(1).enter().unwrap();
+        if !octets.is_empty() {
+            assert_eq!(peer.try_write(octets).unwrap(), octets.len());
+            socket.readable().await.unwrap();
+        }
+        let (sender, mut events) = mpsc::channel(8);
+        let start = Instant::now();
+        accepted(ConnectionId(7), (socket, remote, pass), tls, Common::new(sender)).await;
+        let mut heard = Vec::new();
+        while let Some(event) = events.recv().await {
+            heard.push(match event {
+                Event::Opened(..) => "opened",
+                Event::Sip(sip::Input::Received { .. }) => "received",
+                Event::Sip(sip::Input::Closed { .. }) => "closed",
+                _ => "something else",
+            });
+        }
+        (heard, start.elapsed())
+    }
+
+    // THREATS T4
+    #[tokio::test(start_paused = true)]
+    async fn who_says_nothing_is_cut_off_after_30_s() {
+        let (heard, after) = heard_of(b"", None).await;
+        assert_eq!((heard, after.as_secs()), (vec!["opened", "closed"], 30));
+    }
+
+    // THREATS T4
+    #[tokio::test(start_paused = true)]
+    async fn who_does_not_finish_its_handshake_is_cut_off_after_10_s() {
+        let config = crate::connection::tests::tls().0;
+        let (heard, after) = heard_of(b"\x16\x03\x01", Some(config)).await;
+        assert_eq!((heard, after.as_secs()), (vec![], 10));
+    }
+}
