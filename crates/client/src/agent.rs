@@ -195,7 +195,7 @@ impl Agent {
             State::Seated(seat) => {
                 seat.stage = Stage::Leaving;
                 if self.endpoint.bye(now, seat.dialog, None).is_err() {
-                    self.unseat(Event::Left(Leaving::PeerGone));
+                    self.unseat(now, Event::Left(Leaving::PeerGone));
                 }
             }
         }
@@ -291,7 +291,7 @@ impl Agent {
         if let State::Seated(seat) = &self.state {
             let _ = self.endpoint.bye(now, seat.dialog, None);
         }
-        self.unseat(Event::Left(Leaving::MediaLost));
+        self.unseat(now, Event::Left(Leaving::MediaLost));
     }
 
     /// Ends a dialog in which the room was not entered. The BYE goes its way alone.
@@ -299,23 +299,21 @@ impl Agent {
         if let State::Seated(seat) = &self.state {
             let _ = self.endpoint.bye(now, seat.dialog, None);
         }
-        self.unseat(Event::NotJoined(failure));
+        self.unseat(now, Event::NotJoined(failure));
     }
 
     /// The seat is gone, for that reason.
-    fn unseat(&mut self, why: Event) {
-        self.close_media();
+    fn unseat(&mut self, now: Instant, why: Event) {
+        self.close_media(now);
         self.state = State::Idle;
         self.tell(why);
     }
 
     /// The media session is over: what was not answered will not be.
-    fn close_media(&mut self) {
+    fn close_media(&mut self, now: Instant) {
         let State::Seated(seat) = &mut self.state else { return };
-        let (connection, unanswered) = (seat.connection, seat.media.take_unanswered());
-        for message in unanswered {
-            self.tell(Event::NotDelivered { message, code: None });
-        }
+        let (connection, last) = (seat.connection, seat.media.give_up());
+        last.into_iter().for_each(|output| self.of_media(now, output));
         self.outputs.push_back(Output::MediaClose { connection });
     }
 

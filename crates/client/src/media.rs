@@ -21,7 +21,8 @@ pub(crate) struct Media {
     /// What was sent and not answered: Message-ID and our name for it, in order.
     unanswered: VecDeque<(String, MessageId)>,
     bound: bool,
-    asks_nickname: bool,
+    /// The nickname that was asked for, empty to give it up.
+    asked: Option<String>,
     outputs: VecDeque<Output>,
 }
 
@@ -89,7 +90,7 @@ impl Media {
             state: State::Connecting(Box::new(Plan { terms, settings, random })),
             unanswered: VecDeque::new(),
             bound: false,
-            asks_nickname: false,
+            asked: None,
             outputs: VecDeque::new(),
         }
     }
@@ -151,17 +152,23 @@ impl Media {
     /// Asks for a nickname, or gives the present one up.
     pub(crate) fn nickname(&mut self, nickname: Option<&str>) -> Result<(), Refused> {
         let State::Open(connection, session) = &mut self.state else { return Err(Refused::NotJoined) };
-        if self.asks_nickname {
+        if self.asked.is_some() {
             return Err(Refused::NicknamePending);
         }
-        connection.set_nickname(*session, nickname.unwrap_or_default()).map_err(refused)?;
-        self.asks_nickname = true;
+        let nickname = nickname.unwrap_or_default();
+        connection.set_nickname(*session, nickname).map_err(refused)?;
+        self.asked = Some(nickname.to_owned());
         Ok(())
     }
 
-    /// What was sent and not answered; none of it will be.
-    pub(crate) fn take_unanswered(&mut self) -> Vec<MessageId> {
-        self.unanswered.drain(..).map(|(_, message)| message).collect()
+    /// What is still to be told when the session is given up: what came, and that the rest will not be answered.
+    pub(crate) fn give_up(&mut self) -> Vec<Output> {
+        let mut last: Vec<Output> = std::iter::from_fn(|| self.poll_output()).filter(Output::is_of_user).collect();
+        let unanswered = self.unanswered.drain(..);
+        last.extend(unanswered.map(|(_, message)| Output::NotDelivered { message, code: None }));
+        last.extend(self.asked.take().map(|nickname| nickname_answered(nickname, NO_ANSWER)));
+        self.state = State::Gone;
+        last
     }
 
     pub(crate) fn poll_output(&mut self) -> Option<Output> {
@@ -201,14 +208,8 @@ impl Media {
             // What they mean for a message of ours comes as an event of its own.
             session::Event::Delivered { .. } | session::Event::Report { .. } => {}
             session::Event::Nickname { nickname, code, .. } => {
-                self.asks_nickname = false;
-                let outcome = match code {
-                    200..=299 => Ok(()),
-                    NO_ANSWER => Err(NicknameFailure::NoAnswer),
-                    code => Err(NicknameFailure::Refused(code)),
-                };
-                let nickname = Some(nickname).filter(|nickname| !nickname.is_empty());
-                self.outputs.push_back(Output::Nickname { nickname, outcome });
+                self.asked = None;
+                self.outputs.push_back(nickname_answered(nickname, code));
             }
             session::Event::Room => self.outputs.push_back(Output::Room),
             session::Event::Closed { reason, .. } => self.over(match reason {
@@ -232,6 +233,25 @@ impl Media {
             self.outputs.push_back(how);
         }
     }
+}
+
+impl Output {
+    /// Whether it is for the user, not about the session.
+    fn is_of_user(&self) -> bool {
+        match self {
+            Self::Message { .. } | Self::Delivered(_) | Self::NotDelivered { .. } | Self::Nickname { .. } => true,
+            Self::Transmit(_) | Self::Bound | Self::Room | Self::NotBound(_) | Self::Broken { .. } => false,
+        }
+    }
+}
+
+fn nickname_answered(nickname: String, code: u16) -> Output {
+    let outcome = match code {
+        200..=299 => Ok(()),
+        NO_ANSWER => Err(NicknameFailure::NoAnswer),
+        code => Err(NicknameFailure::Refused(code)),
+    };
+    Output::Nickname { nickname: Some(nickname).filter(|nickname| !nickname.is_empty()), outcome }
 }
 
 fn refused(error: SendError) -> Refused {

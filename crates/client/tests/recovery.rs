@@ -4,7 +4,7 @@ mod support;
 
 use std::time::Duration;
 
-use client::{Event, Leaving, Refused};
+use client::{Event, Leaving, NicknameFailure, Refused};
 use support::{Bench, CONTACT, answer};
 
 const SDP: &str = "Content-Type: application/sdp\n";
@@ -91,6 +91,17 @@ fn a_broken_media_connection_is_replaced_by_a_re_invite() {
     let Event::Resumed(room) = r.event() else { panic!() };
     assert!(room.nicknames && !room.private_messages && room.is_focus);
     assert!(r.agent.say(r.now, "here I am").is_ok());
+}
+
+#[test]
+fn a_nickname_that_was_asked_for_is_not_known_to_be_granted() {
+    let mut r = Bench::joined();
+    assert_eq!(r.agent.nick(r.now, Some("Al")), Ok(()));
+    r.drain();
+    r.media_breaks();
+    let nickname = Some("Al".to_owned());
+    assert_eq!(r.event(), Event::Nickname { nickname, outcome: Err(NicknameFailure::NoAnswer) });
+    assert_eq!(r.event(), Event::Interrupted);
 }
 
 #[test]

@@ -320,6 +320,9 @@ impl Life {
                 }
             }
             Event::Nickname { nickname, outcome: Ok(()) } => own.nickname = nickname,
+            // Perhaps it was granted, or given up: nobody knows.
+            Event::Nickname { outcome: Err(client::NicknameFailure::NoAnswer), .. } => own.nickname = None,
+            Event::Interrupted => own.wavered = true,
             _ => {}
         }
     }

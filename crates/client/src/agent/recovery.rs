@@ -23,7 +23,7 @@ impl Agent {
             return self.lose_media(now);
         }
         seat.description.renew(&mut *(self.random)());
-        self.close_media();
+        self.close_media(now);
         self.tell(Event::Interrupted);
         self.offer_anew(now);
     }

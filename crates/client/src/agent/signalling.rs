@@ -93,7 +93,7 @@ impl Agent {
                 self.acknowledged(dialog, &request);
                 self.may_offer_again(now, dialog);
             }
-            sip::Event::Ended { dialog, cause } => self.ended(dialog, &cause),
+            sip::Event::Ended { dialog, cause } => self.ended(now, dialog, &cause),
             sip::Event::MayRetry { dialog } => self.may_offer_again(now, dialog),
             // No session timers are asked for.
             sip::Event::RefreshDue { .. } | sip::Event::Provisional { .. } | sip::Event::Cancelled { .. } => {}
@@ -217,7 +217,7 @@ impl Agent {
         }
     }
 
-    fn ended(&mut self, dialog: DialogId, cause: &Cause) {
+    fn ended(&mut self, now: Instant, dialog: DialogId, cause: &Cause) {
         let State::Seated(seat) = &self.state else { return };
         if seat.dialog != dialog {
             return;
@@ -231,7 +231,7 @@ impl Agent {
             }
             (_, _) => Event::Left(Leaving::PeerGone),
         };
-        self.unseat(why);
+        self.unseat(now, why);
     }
 }
 
