@@ -18,7 +18,7 @@ use crate::worker::Worker;
 mod seating;
 
 use seating::Seat;
-pub(crate) use seating::home_of;
+pub(crate) use seating::{Claimant, Unclaimed, home_of};
 
 /// The rooms at home on a worker.
 #[derive(Default)]

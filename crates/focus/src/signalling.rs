@@ -20,10 +20,12 @@ use crate::settings::{Auth, Settings};
 mod admission;
 mod join;
 mod media;
+mod registrar;
 mod rooms;
 
 use admission::{Call, Purpose, Questions, Sources};
 use join::{Ending, Seat};
+use registrar::Registrar;
 use rooms::Directory;
 
 /// How long the dialogs may take to end when the node does.
@@ -32,8 +34,9 @@ const FAREWELL: Duration = Duration::from_secs(4);
 const COME_AGAIN: &str = "5";
 /// The lifetime of a nonce, in seconds.
 const NONCE: u64 = 300;
-/// What a focus answers; the value of Allow.
-const METHODS: [Method; 5] = [Method::INVITE, Method::ACK, Method::BYE, Method::CANCEL, Method::OPTIONS];
+/// What a room answers.
+const METHODS: [Method; 6] =
+    [Method::INVITE, Method::ACK, Method::BYE, Method::CANCEL, Method::OPTIONS, Method::UPDATE];
 
 /// What signalling is told.
 #[derive(Debug)]
@@ -155,6 +158,7 @@ pub struct Signalling {
     ending: BTreeSet<DialogId>,
     questions: Questions,
     sources: Sources,
+    registrar: Registrar,
     /// The nicknames of all rooms in which they are unique in the domain.
     nicknames: NicknameRegistry,
     /// Counts seats; begins anywhere, as it stands in session descriptions.
@@ -195,6 +199,7 @@ impl Signalling {
             ending: BTreeSet::new(),
             questions: Questions::default(),
             sources: Sources::default(),
+            registrar: Registrar::default(),
             nicknames: NicknameRegistry::default(),
             next_seat,
             phase: Phase::Open,
@@ -219,6 +224,7 @@ impl Signalling {
     /// Does what is due. Drain [`Signalling::poll_output`] afterwards.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.endpoint.handle_timeout(now);
+        self.registrar.handle_timeout(now);
         while let Some(matter) = self.questions.overdue(now) {
             self.unanswered(now, matter);
         }
@@ -231,7 +237,9 @@ impl Signalling {
             Phase::Closing(until) => Some(until),
             Phase::Open | Phase::Finished => None,
         };
-        [self.endpoint.poll_timeout(), self.questions.next_deadline(), closing].into_iter().flatten().min()
+        let own =
+            [self.endpoint.poll_timeout(), self.questions.next_deadline(), self.registrar.poll_timeout(), closing];
+        own.into_iter().flatten().min()
     }
 
     /// The next thing to do.
@@ -278,7 +286,7 @@ impl Signalling {
             }
             Event::Cancelled { transaction } => self.cancelled(transaction),
             Event::Ended { dialog, .. } => self.ended(dialog),
-            Event::Acknowledged { dialog, .. } => self.acknowledged(now, dialog),
+            Event::Acknowledged { dialog, request } => self.acknowledged(now, dialog, &request),
             // The focus asks nothing of its own but BYE.
             Event::Provisional { .. }
             | Event::MayRetry { .. }
@@ -294,6 +302,8 @@ impl Signalling {
         let call = |purpose, request| Call { purpose, transaction, request, source };
         if request.method == Method::INVITE {
             self.called(now, call(Purpose::Join, request));
+        } else if request.method == Method::REGISTER {
+            self.called(now, call(Purpose::Register, request));
         } else if request.method == Method::OPTIONS && names_somebody(&request) {
             self.called(now, call(Purpose::Options, request));
         } else {
@@ -303,7 +313,7 @@ impl Signalling {
 
     /// A request within a dialog; its BYE is the endpoint's affair.
     fn asked_within(&mut self, now: Instant, transaction: TransactionId, request: &Request, dialog: DialogId) {
-        if request.method == Method::INVITE {
+        if request.method == Method::INVITE || request.method == Method::UPDATE {
             self.reinvited(now, transaction, request, dialog);
         } else if request.method == Method::OPTIONS
             && let Some(contact) = self.contact_of(dialog)
@@ -372,7 +382,9 @@ fn endpoint_config(settings: &Settings) -> sip::Config {
     sip::Config {
         sent_by: settings.sip.iter().map(place).collect(),
         agent: settings.product.clone(),
-        allow: METHODS.to_vec(),
+        allow: METHODS.into_iter().chain([Method::REGISTER]).collect(),
+        supported: vec!["timer".to_owned()],
+        session_timers: Some(sip::SessionTimers::default()),
         ..sip::Config::default()
     }
 }

@@ -9,7 +9,7 @@ use msrp::frame::{Flag, Head, Method, Start};
 use msrp::parse::Event;
 use msrp::uri::{Uri, session_id_of};
 
-use crate::home::home_of;
+use crate::home::{Claimant, Unclaimed, home_of};
 use crate::ids::{ConnectionId, Handle, Place};
 use crate::mail::{Letter, Reply, Wanted};
 use crate::settings::Media;
@@ -221,7 +221,17 @@ impl Worker {
                     Some(handle) => Found::Session(handle),
                     None => Found::Elsewhere,
                 },
-                Err(code) => Found::Refused(code),
+                Err(Unclaimed::Refused(code)) => Found::Refused(code),
+                Err(Unclaimed::NotYet) => {
+                    let (session, path) = (name.into(), own.into());
+                    if !self.put_off(Claimant { worker: home, connection: id, session, path, secure }) {
+                        return Found::Refused(506);
+                    }
+                    if let Some(connection) = self.connections.get_mut(id.0) {
+                        connection.claim = ClaimState::Asked;
+                    }
+                    Found::Elsewhere
+                }
             };
         }
         if first {

@@ -15,7 +15,7 @@ use room::{Capabilities, Effect, Epoch, SeatId};
 
 use crate::arena::Arena;
 use crate::branch::{Branches, Outbound};
-use crate::home::Homes;
+use crate::home::{Claimant, Homes};
 use crate::ids::{ConnectionId, Handle, Place, RoomId, SessionId, StreamId, WorkerId};
 use crate::mail::{Cause, Facts, Letter, Mail, Peer, Receipt};
 use crate::outlet::Outlets;
@@ -502,7 +502,7 @@ impl Worker {
             Letter::Dial { room, seat, remote, server_name } => self.dial(now, (room, seat), remote, server_name),
             Letter::Leave { room, seat } => self.leave(now, room, seat),
             Letter::Claim { worker, connection, session, path, secure } => {
-                self.claim_by_mail(now, (worker, connection), session, &path, secure);
+                self.claim_by_mail(now, Claimant { worker, connection, session, path, secure });
             }
             Letter::Lost { room, seat, session, cause } => self.lost(now, (room, seat), &session, cause),
             Letter::Post(post) => self.say_by_mail(now, &post),
@@ -563,7 +563,7 @@ impl Worker {
         self.claim_answered(now, id, ClaimState::Refused(session, code));
     }
 
-    fn claim_answered(&mut self, now: Instant, id: ConnectionId, state: ClaimState) {
+    pub(crate) fn claim_answered(&mut self, now: Instant, id: ConnectionId, state: ClaimState) {
         let Some(connection) = self.connections.get_mut(id.0) else { return };
         connection.claim = state;
         self.received(now, id, &[]);

@@ -122,7 +122,6 @@ fn offers_that_cannot_be_taken_are_refused_before_a_room_is_made() {
         (488, alice().with_edit("m=message 7654", "m=message 0")),
         (488, alice().with_edit("m=message 7654 TCP/MSRP *", "m=audio 7654 RTP/AVP 0")),
         (488, alice().with("file-selector", "name:\"../../passwd\"")),
-        (488, alice().with_body("application/sdp", "")),
         (400, sdp("v=0\r\no=- 1 1 IN IP4 a.example\r\ns=-\r\nt=0 0\r\nm=message\r\n")),
         (400, sdp("nonsense")),
         (415, alice().with_body("text/html", "<p>hello</p>")),

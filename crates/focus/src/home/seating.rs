@@ -13,12 +13,15 @@ use crate::ids::{ConnectionId, Place, RoomId, StreamId, WorkerId};
 use crate::mail::{Cause, Facts, Join, Letter, Peer, Reply};
 use crate::switch;
 use crate::timers::Timer;
-use crate::worker::Worker;
+use crate::worker::{ClaimState, Worker};
 
 /// How long a seat waits for somebody to bind its session (decision D46).
 const BIND_WITHIN: Duration = Duration::from_secs(30);
 /// Characters of a session-id: 20 of 62, 119 random bits less those that name its home (RFC 4975 §14.1 asks for 80).
 const SESSION_ID: usize = 20;
+
+/// How many connections may wait for one session whose peer is not known. One is enough; the rest are guesses.
+const MAX_CLAIMANTS: usize = 4;
 
 /// A seat and the session that belongs to it.
 pub(super) struct Seat {
@@ -27,6 +30,8 @@ pub(super) struct Seat {
     peer: Peer,
     identity: Address,
     capabilities: Capabilities,
+    /// Connections that have named the session before its peer was known: they wait for it.
+    claimants: Vec<Claimant>,
     /// Wishes for a nickname that the room has not answered: a few, for it refuses more than that at once.
     pub(super) wishes: BTreeMap<u64, (WorkerId, Reply)>,
     wished: u64,
@@ -39,6 +44,24 @@ impl Seat {
         self.wishes.insert(self.wished, (worker, reply));
         self.wished
     }
+}
+
+/// A connection that names a session.
+pub(crate) struct Claimant {
+    pub(crate) worker: WorkerId,
+    pub(crate) connection: ConnectionId,
+    pub(crate) session: Box<str>,
+    pub(crate) path: Box<str>,
+    pub(crate) secure: bool,
+}
+
+/// What becomes of a claim that is not granted at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unclaimed {
+    /// It is refused with this code.
+    Refused(u16),
+    /// The peer's path is not known yet: the answer to the room's offer has not come.
+    NotYet,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -83,6 +106,7 @@ impl Worker {
             peer: media,
             identity,
             capabilities,
+            claimants: Vec::new(),
             wishes: BTreeMap::new(),
             wished: 0,
         };
@@ -123,21 +147,25 @@ impl Worker {
         path: &str,
         secure: bool,
         worker: WorkerId,
-    ) -> Result<(Box<Facts>, Epoch), u16> {
-        let &(room, id) = self.homes.sessions.get(session).ok_or(481_u16)?;
-        let facts = self.facts(room, id).ok_or(481_u16)?;
-        let seat = self.seat_mut(room, id).ok_or(481_u16)?;
+    ) -> Result<(Box<Facts>, Epoch), Unclaimed> {
+        const NONE: Unclaimed = Unclaimed::Refused(481);
+        let &(room, id) = self.homes.sessions.get(session).ok_or(NONE)?;
+        let facts = self.facts(room, id).ok_or(NONE)?;
+        let seat = self.seat_mut(room, id).ok_or(NONE)?;
         match seat.state {
-            State::Bound(_) => return Err(506),
+            State::Bound(_) => return Err(Unclaimed::Refused(506)),
             State::Awaited(_) if facts.peer.secure == secure && switch::same_uri(&facts.own_path, path) => {}
-            State::Awaited(_) | State::Suspended(_) => return Err(481),
+            State::Awaited(_) | State::Suspended(_) => return Err(NONE),
+        }
+        if facts.peer.path.is_empty() {
+            return Err(Unclaimed::NotYet);
         }
         seat.state = State::Bound(worker);
         if let Some(count) = self.members(room, worker) {
             *count += 1;
         }
         let answers = self.command(now, room, Command::Enter { seat: id }, None);
-        answers.entered.map(|epoch| (facts, epoch)).ok_or(481)
+        answers.entered.map(|epoch| (facts, epoch)).ok_or(NONE)
     }
 
     /// What a worker must know of the session of a seat.
@@ -171,19 +199,44 @@ impl Worker {
     }
 
     /// A claim of another worker's connection.
-    pub(crate) fn claim_by_mail(
-        &mut self,
-        now: Instant,
-        (worker, connection): (WorkerId, ConnectionId),
-        session: Box<str>,
-        path: &str,
-        secure: bool,
-    ) {
-        let letter = match self.claim(now, &session, path, secure, worker) {
+    pub(crate) fn claim_by_mail(&mut self, now: Instant, claimant: Claimant) {
+        let Claimant { worker, connection, session, path, secure } = &claimant;
+        let connection = *connection;
+        let letter = match self.claim(now, session, path, *secure, *worker) {
             Ok((facts, epoch)) => Letter::Claimed { connection, facts, epoch },
-            Err(code) => Letter::Unclaimed { connection, session, code },
+            Err(Unclaimed::Refused(code)) => Letter::Unclaimed { connection, session: session.clone(), code },
+            Err(Unclaimed::NotYet) => {
+                let (worker, session) = (*worker, session.clone());
+                if !self.put_off(claimant) {
+                    self.post(Place::Worker(worker), Letter::Unclaimed { connection, session, code: 506 });
+                }
+                return;
+            }
         };
-        self.post(Place::Worker(worker), letter);
+        self.post(Place::Worker(claimant.worker), letter);
+    }
+
+    /// Lets a connection wait for what is to be known of the session that it names, unless too many do.
+    pub(crate) fn put_off(&mut self, claimant: Claimant) -> bool {
+        let Some(&(room, id)) = self.homes.sessions.get(&claimant.session) else { return false };
+        let Some(seat) = self.seat_mut(room, id) else { return false };
+        let fits = seat.claimants.len() < MAX_CLAIMANTS;
+        if fits {
+            seat.claimants.push(claimant);
+        }
+        fits
+    }
+
+    /// The peer of a session is known: who has waited for that is heard.
+    fn heed_claimants(&mut self, now: Instant, room: RoomId, id: SeatId) {
+        let waiting = self.seat_mut(room, id).map(|seat| std::mem::take(&mut seat.claimants)).unwrap_or_default();
+        for claimant in waiting {
+            if claimant.worker == self.id {
+                self.claim_answered(now, claimant.connection, ClaimState::None);
+            } else {
+                self.claim_by_mail(now, claimant);
+            }
+        }
     }
 
     /// A session description in the dialog of a seat (RFC 7701 §8, RFC 4975 §5.4): other capabilities, or another path, or the
@@ -210,6 +263,7 @@ impl Worker {
         if let Some(session) = session {
             self.post(Place::Signalling, Letter::Agreed { seat: id, session });
         }
+        self.heed_claimants(now, room, id);
     }
 
     fn tell_session(&mut self, worker: WorkerId, seat: SeatId, media: Peer, capabilities: Capabilities) {

@@ -27,6 +27,8 @@ const MAX_QUESTIONS: usize = 10_000;
 pub(super) enum Purpose {
     /// An INVITE wants a seat.
     Join,
+    /// A REGISTER says where its sender is reached.
+    Register,
     /// An OPTIONS asks what an INVITE would get (RFC 3261 §11.2).
     Options,
 }

@@ -4,17 +4,17 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use msrp::sdp::Originator;
-use room::{Guest, Refusal, SeatId};
-use sip::{Answer, DialogId, Request, Source, TransactionId, Transport};
+use msrp::sdp::{Origin, Originator};
+use room::{Capabilities, Guest, Refusal, SeatId};
+use sip::{Answer, DialogId, Method, Request, Source, TransactionId, Transport};
 
 use super::admission::{Call, Caller, Matter, Purpose};
-use super::media::{Agreed, Callee, Unfit};
+use super::media::{Agreed, Callee, Proposal, Unfit};
 use super::rooms::{NoRoom, room_name};
-use super::{METHODS, Question, Signalling};
+use super::{METHODS, Question, Signalling, media, registrar};
 use crate::ids::{RoomId, WorkerId};
-use crate::mail::{Cause, Join, Letter};
-use crate::settings::{Create, RoomPolicy, Settings};
+use crate::mail::{Cause, Join, Letter, Peer};
+use crate::settings::{Create, Media, RoomPolicy, Settings};
 
 /// A seat, from the INVITE that asks for it to the end of its dialog.
 pub(super) struct Seat {
@@ -22,19 +22,84 @@ pub(super) struct Seat {
     name: String,
     home: WorkerId,
     policy: Arc<RoomPolicy>,
-    agreed: Agreed,
+    media: Terms,
+    /// The session-id that the last description named.
+    session: String,
     contact: String,
     originator: Originator,
     stage: Stage,
 }
 
+/// How far the two sides are with the media.
+enum Terms {
+    /// The caller has offered, and the room takes it; or the other way round.
+    Agreed(Agreed),
+    /// The caller wants an offer, with TLS or without.
+    Wanted { secure: bool },
+    /// It has got one, and owes the answer in its ACK. What was agreed before, if anything, stays until then.
+    Proposed { proposal: Proposal, before: Option<Box<Agreed>> },
+}
+
+impl Terms {
+    /// The caller's side of the session, as far as it is known: a path that is not known is empty.
+    fn of_caller(&self) -> (Peer, Capabilities) {
+        let unknown = |secure| Peer { path: "".into(), secure, max_size: None, speaks: true };
+        match self {
+            Self::Agreed(agreed) => (agreed.peer(), agreed.capabilities()),
+            Self::Wanted { secure } => (unknown(*secure), Capabilities::default()),
+            Self::Proposed { .. } => (unknown(false), Capabilities::default()),
+        }
+    }
+}
+
 impl Seat {
-    /// The 200 to the last offer. Its description has the version of the one before, if it says the same (RFC 4975 §8.4).
-    fn answer(&mut self, settings: &Settings, session: &str) -> Answer {
-        let Self { agreed, policy, .. } = self;
-        let own_path = crate::switch::own_path(&settings.media, agreed.peer().secure, session);
-        let body = self.originator.describe(|origin| agreed.answer(&own_path, origin, policy, settings.max_message));
+    /// The 200 to the last offer, or to the wish for one. Its description has the version of the one before, if it says the same
+    /// (RFC 4975 §8.4).
+    fn answer(&mut self, settings: &Settings, session: &str) -> Option<Answer> {
+        let Self { policy, originator, .. } = self;
+        session.clone_into(&mut self.session);
+        let own_path = |secure| crate::switch::own_path(&settings.media, secure, session);
+        let body = match &self.media {
+            Terms::Agreed(agreed) => {
+                let own_path = own_path(agreed.peer().secure);
+                originator.describe(|origin| agreed.answer(&own_path, origin, policy, settings.max_message))
+            }
+            Terms::Wanted { secure } => {
+                let own_path = own_path(*secure);
+                let write = |origin: &Origin| media::offer(&own_path, origin, policy, settings.max_message);
+                let text = originator.describe(|origin| write(origin).unwrap_or_default());
+                let proposal = Proposal::read(&text)?;
+                self.media = Terms::Proposed { proposal, before: None };
+                text
+            }
+            Terms::Proposed { .. } => return None,
+        };
+        Some(self.accepted(body))
+    }
+
+    /// The 200 to a re-INVITE without an offer: the room offers what is.
+    fn offer_again(&mut self, settings: &Settings) -> Option<Answer> {
+        let Terms::Agreed(agreed) = &self.media else { return None };
+        let own_path = crate::switch::own_path(&settings.media, agreed.peer().secure, &self.session);
+        let (policy, max_message) = (&self.policy, settings.max_message);
+        let text = self.originator.describe(|origin| agreed.offer_again(&own_path, origin, policy, max_message));
+        let proposal = Proposal::read(&text)?;
+        let media = std::mem::replace(&mut self.media, Terms::Wanted { secure: false });
+        let before = if let Terms::Agreed(agreed) = media { Some(Box::new(agreed)) } else { None };
+        self.media = Terms::Proposed { proposal, before };
+        Some(self.accepted(text))
+    }
+
+    fn accepted(&self, body: String) -> Answer {
         Answer::new(200).contact(self.contact.clone()).body("application/sdp", body)
+    }
+
+    /// Where the caller waits to be connected to, if it does.
+    fn callee(&self) -> Option<Callee> {
+        match &self.media {
+            Terms::Agreed(agreed) => agreed.callee(),
+            Terms::Wanted { .. } | Terms::Proposed { .. } => None,
+        }
     }
 }
 
@@ -49,6 +114,8 @@ enum Stage {
 struct Reoffer {
     transaction: TransactionId,
     agreed: Agreed,
+    /// Whether it came with an UPDATE (RFC 3311), not with an INVITE.
+    update: bool,
 }
 
 /// Why the focus ends a dialog.
@@ -58,6 +125,8 @@ pub(super) enum Ending {
     Switch(Cause),
     /// The node ends.
     ShutDown,
+    /// The room's offer has got no answer that can be taken.
+    NoAnswer,
 }
 
 impl Ending {
@@ -69,6 +138,7 @@ impl Ending {
             Self::Switch(Cause::TooSlow) => "SIP;cause=503;text=\"The MSRP connection is too slow\"",
             Self::Switch(Cause::RoomClosed) => "SIP;cause=410;text=\"The room is closed\"",
             Self::Switch(Cause::CreatorLeft) => "SIP;cause=410;text=\"The room has ended with its creator\"",
+            Self::NoAnswer => "SIP;cause=488;text=\"No acceptable answer came\"",
             Self::ShutDown => "SIP;cause=503;text=\"The server is shutting down\"",
         }
     }
@@ -82,6 +152,7 @@ impl Signalling {
     pub(super) fn admitted(&mut self, now: Instant, call: &Call, caller: Caller) {
         let result = match call.purpose {
             Purpose::Join => self.ask_for_seat(call, caller),
+            Purpose::Register => self.register(now, call, &caller),
             Purpose::Options => self.tell_of_room(now, call),
         };
         if let Err(unfit) = result {
@@ -95,6 +166,7 @@ impl Signalling {
         }
         let answer = Answer::new(code);
         let answer = if reason.is_empty() { answer } else { answer.reason(reason) };
+        let answer = if code == 423 { answer.header("Min-Expires", registrar::min_expires()) } else { answer };
         self.respond(now, transaction, answer);
     }
 
@@ -105,23 +177,24 @@ impl Signalling {
             return Err(Unfit { code: 433, reason: "Anonymity Disallowed" });
         }
         let name = room_name(&self.settings, &call.request.uri).ok_or(NOT_FOUND)?;
-        let agreed = match self.rooms.get(&name) {
-            Some(entry) => Agreed::on(&call.request.body, &self.settings, &entry.policy)?,
+        let terms = match self.rooms.get(&name) {
+            Some(entry) => self.terms(call, &entry.policy)?,
             None if self.settings.rooms.create == Create::Nobody => return Err(NOT_FOUND),
-            None => Agreed::on(&call.request.body, &self.settings, &self.settings.rooms.defaults)?,
+            None => self.terms(call, &self.settings.rooms.defaults)?,
         };
         self.find_or_open(&name, &caller.identity).map_err(no_room)?;
         let entry = self.rooms.get(&name).ok_or(NOT_FOUND)?;
         let (room, home, policy, subject) = (entry.id, entry.home, entry.policy.clone(), entry.subject.clone());
         self.next_seat = self.next_seat.wrapping_add(1);
         let id = SeatId(self.next_seat);
-        let (media, capabilities) = (agreed.peer(), agreed.capabilities());
+        let (media, capabilities) = terms.of_caller();
         let seat = Seat {
             room,
             name: name.clone(),
             home,
             policy,
-            agreed,
+            media: terms,
+            session: String::new(),
             contact: contact(&self.settings, &call.request.uri, &call.source, &name),
             // Its two lowest bits are not used.
             originator: Originator::new(self.next_seat << 2, &self.settings.domain),
@@ -134,6 +207,19 @@ impl Signalling {
         let guest = Guest { identity, account: None, aliases, display_name, capabilities };
         self.post(home, Letter::Join(Box::new(Join { room, seat: id, guest, media })));
         Ok(())
+    }
+
+    /// What an INVITE says of the media: an offer, or the wish for one.
+    fn terms(&self, call: &Call, policy: &RoomPolicy) -> Result<Terms, Unfit> {
+        if !call.request.body.is_empty() {
+            return Agreed::on(&call.request.body, &self.settings, policy).map(Terms::Agreed);
+        }
+        let Media { tcp, tls } = &self.settings.media;
+        let asked = policy.room.force_tls || call.source.transport == Transport::Tls || tcp.is_none();
+        if policy.room.force_tls && tls.is_none() {
+            return Err(Unfit { code: 488, reason: "No Such Transport" });
+        }
+        Ok(Terms::Wanted { secure: asked && tls.is_some() })
     }
 
     /// An OPTIONS gets what an INVITE would, as far as its room decides (RFC 3261 §11.2).
@@ -152,7 +238,7 @@ impl Signalling {
         let Some(seat) = self.seats.get_mut(&id) else { return };
         let Stage::Joining { transaction, subject } = &seat.stage else { return };
         let (transaction, subject) = (*transaction, subject.clone());
-        let answer = seat.answer(&self.settings, session);
+        let Some(answer) = seat.answer(&self.settings, session) else { return };
         let answer = match subject {
             Some(subject) => answer.header("Subject", &*subject),
             None => answer,
@@ -171,21 +257,40 @@ impl Signalling {
     }
 
     /// The caller has its answer, and has said so: where it waits to be connected to, that is done now.
-    pub(super) fn acknowledged(&mut self, now: Instant, dialog: DialogId) {
+    /// Where the room has made the offer, the answer is in the ACK (RFC 3261 §13.2.2.4).
+    pub(super) fn acknowledged(&mut self, now: Instant, dialog: DialogId, ack: &Request) {
         let Some(id) = self.dialogs.get(&dialog).copied() else { return };
-        let callee = self.seats.get(&id).and_then(|seat| seat.agreed.callee());
-        let Some(Callee { host, port }) = callee else { return };
+        if self.answer_taken(id, ack).is_err() {
+            return self.hang_up(now, id, Ending::NoAnswer);
+        }
+        let Some(Callee { host, port }) = self.seats.get(&id).and_then(Seat::callee) else { return };
         match host.parse::<IpAddr>() {
             Ok(address) => self.dial(now, id, &[address], port),
             Err(_) => self.ask(now, Matter::Media { seat: id, port }, Question::Addresses { host }),
         }
     }
 
+    /// Takes the answer to the room's offer, if there was one and it is new.
+    fn answer_taken(&mut self, id: SeatId, ack: &Request) -> Result<(), Unfit> {
+        let Some(seat) = self.seats.get_mut(&id) else { return Ok(()) };
+        let Terms::Proposed { proposal, before } = &mut seat.media else { return Ok(()) };
+        let agreed = match (proposal.answered(&ack.body, &self.settings, &seat.policy), before.take()) {
+            (Ok(agreed), _) => agreed,
+            (Err(_), Some(before)) => *before,
+            (Err(unfit), None) => return Err(unfit),
+        };
+        let (media, capabilities) = (agreed.peer(), agreed.capabilities());
+        seat.media = Terms::Agreed(agreed);
+        let (home, room) = (seat.home, seat.room);
+        self.post(home, Letter::Reoffer { room, seat: id, media, capabilities });
+        Ok(())
+    }
+
     /// Has the home connect to the first address to which the node may.
     pub(super) fn dial(&mut self, now: Instant, id: SeatId, addresses: &[IpAddr], port: u16) {
         let Some(seat) = self.seats.get(&id) else { return };
         let (room, home) = (seat.room, seat.home);
-        let name = seat.agreed.callee().map(|callee| callee.host).filter(|host| host.parse::<IpAddr>().is_err());
+        let name = seat.callee().map(|callee| callee.host).filter(|host| host.parse::<IpAddr>().is_err());
         match addresses.iter().find(|address| self.settings.may_reach(**address)) {
             Some(address) => {
                 let (remote, server_name) = ((*address, port).into(), name.map(Into::into));
@@ -252,18 +357,38 @@ impl Signalling {
     /// A session description in a dialog: the capabilities of the user agent may be others (RFC 7701 §8), or its media come
     /// from elsewhere. What cannot be agreed on leaves the session as it was (RFC 3261 §14.2).
     pub(super) fn reinvited(&mut self, now: Instant, transaction: TransactionId, request: &Request, dialog: DialogId) {
-        if let Err(unfit) = self.reoffer(transaction, request, dialog) {
+        if let Err(unfit) = self.reoffer(now, transaction, request, dialog) {
             self.refuse(now, transaction, unfit);
         }
     }
 
-    fn reoffer(&mut self, transaction: TransactionId, request: &Request, dialog: DialogId) -> Result<(), Unfit> {
+    fn reoffer(
+        &mut self,
+        now: Instant,
+        transaction: TransactionId,
+        request: &Request,
+        dialog: DialogId,
+    ) -> Result<(), Unfit> {
         let id = *self.dialogs.get(&dialog).ok_or(NO_DIALOG)?;
         let seat = self.seats.get_mut(&id).ok_or(NO_DIALOG)?;
+        let update = request.method == Method::UPDATE;
+        if update && request.body.is_empty() {
+            // It refreshes the target or the session, and says nothing of the media.
+            let answer = Answer::new(200).contact(seat.contact.clone());
+            self.respond(now, transaction, answer);
+            return Ok(());
+        }
         let Stage::Seated { reoffer, .. } = &mut seat.stage else { return Err(NO_DIALOG) };
+        if request.body.is_empty() {
+            let answer = seat.offer_again(&self.settings).ok_or(Unfit { code: 491, reason: "" })?;
+            if self.endpoint.accept(now, transaction, answer).is_err() {
+                self.respond(now, transaction, Answer::new(500));
+            }
+            return Ok(());
+        }
         let agreed = Agreed::on(&request.body, &self.settings, &seat.policy)?;
         let (media, capabilities) = (agreed.peer(), agreed.capabilities());
-        *reoffer = Some(Box::new(Reoffer { transaction, agreed }));
+        *reoffer = Some(Box::new(Reoffer { transaction, agreed, update }));
         let (home, room) = (seat.home, seat.room);
         self.post(home, Letter::Reoffer { room, seat: id, media, capabilities });
         Ok(())
@@ -273,10 +398,12 @@ impl Signalling {
     pub(super) fn agreed(&mut self, now: Instant, id: SeatId, session: &str) {
         let Some(seat) = self.seats.get_mut(&id) else { return };
         let Stage::Seated { reoffer, .. } = &mut seat.stage else { return };
-        let Some(Reoffer { transaction, agreed }) = reoffer.take().map(|reoffer| *reoffer) else { return };
-        seat.agreed = agreed;
-        let answer = seat.answer(&self.settings, session);
-        if self.endpoint.accept(now, transaction, answer).is_err() {
+        let Some(Reoffer { transaction, agreed, update }) = reoffer.take().map(|reoffer| *reoffer) else { return };
+        seat.media = Terms::Agreed(agreed);
+        let Some(answer) = seat.answer(&self.settings, session) else { return };
+        if update {
+            self.respond(now, transaction, answer);
+        } else if self.endpoint.accept(now, transaction, answer).is_err() {
             self.respond(now, transaction, Answer::new(500));
         }
     }

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use msrp::sdp::{LocalMedia, MessageMedia, Offer, Origin, SdpError, Setup};
+use msrp::sdp::{Answer, LocalMedia, MessageMedia, Offer, Origin, SdpError, Setup};
 use msrp::uri::Path;
 use room::{Capabilities, MediaTypes};
 
@@ -14,6 +14,14 @@ use crate::settings::{RoomPolicy, Settings};
 pub(super) struct Agreed {
     offer: Offer,
     media: MessageMedia,
+    /// It is the switch that connects (RFC 6135).
+    connects: bool,
+}
+
+/// An offer of the room's own, to who has made none (RFC 3261 §13.2.1).
+#[derive(Debug)]
+pub(super) struct Proposal {
+    offer: Offer,
 }
 
 /// Where a participant waits to be connected to.
@@ -55,7 +63,9 @@ impl Agreed {
             }
         };
         let taken = offer.messages().find(|media| fits(media)).cloned();
-        taken.map(|media| Self { offer, media }).ok_or(reason)
+        let media = taken.ok_or(reason)?;
+        let connects = media.setup_answered(Setup::Passive) == Setup::Active;
+        Ok(Self { offer, media, connects })
     }
 
     /// The caller's side of the session.
@@ -67,8 +77,7 @@ impl Agreed {
     /// Where the caller waits to be connected to, if it does (RFC 6135).
     pub(super) fn callee(&self) -> Option<Callee> {
         let (host, port) = self.media.target(self.media.cema);
-        let waits = self.media.setup_answered(Setup::Passive) == Setup::Active;
-        waits.then(|| Callee { host: host.to_owned(), port })
+        self.connects.then(|| Callee { host: host.to_owned(), port })
     }
 
     /// What the caller's user agent can do. Types at the top level may be wrapped too; where nothing but the wrapper is
@@ -92,14 +101,52 @@ impl Agreed {
     /// The answer: the line that was taken with this URI as its path, the others with port 0.
     pub(super) fn answer(&self, own_path: &str, origin: &Origin, policy: &RoomPolicy, max_message: u64) -> String {
         let Ok(path) = Path::parse(own_path) else { return self.offer.answer(origin, None) };
-        let mut local = LocalMedia::new(path);
-        local.setup = Setup::Passive;
-        local.accept_wrapped_types = policy.room.wrapped_types.iter().map(str::to_owned).collect();
-        local.chatroom = Some(chatroom_tokens(policy));
-        local.max_size = Some(max_message);
-        // Session border controllers ask for it, and it costs nothing: the switch is where its path says (RFC 6714).
-        local.cema = true;
+        let local = LocalMedia { setup: Setup::Passive, ..local(path, policy, max_message) };
         self.offer.answer(origin, Some((&self.media, &local)))
+    }
+
+    /// The same media offered again by the room, every line in its place (RFC 3264 §8).
+    pub(super) fn offer_again(&self, own_path: &str, origin: &Origin, policy: &RoomPolicy, max_message: u64) -> String {
+        let Ok(path) = Path::parse(own_path) else { return self.offer.answer(origin, None) };
+        self.offer.offer_again(origin, self.media.line, &local(path, policy, max_message))
+    }
+}
+
+/// What a room offers to who has made no offer.
+pub(super) fn offer(own_path: &str, origin: &Origin, policy: &RoomPolicy, max_message: u64) -> Option<String> {
+    let path = Path::parse(own_path).ok()?;
+    Some(msrp::sdp::offer(origin, &local(path, policy, max_message)))
+}
+
+impl Proposal {
+    /// One that is written.
+    pub(super) fn read(text: &str) -> Option<Self> {
+        Some(Self { offer: Offer::parse(text.as_bytes()).ok()? })
+    }
+
+    /// What the caller has answered to it.
+    pub(super) fn answered(&self, body: &[u8], settings: &Settings, policy: &RoomPolicy) -> Result<Agreed, Unfit> {
+        let refused = |error: SdpError| Unfit { code: error.sip_code(), reason: "" };
+        let answer = Answer::parse(body, &self.offer).map_err(refused)?;
+        let media = answer.message().ok_or(unfit(""))?.clone();
+        let connects = answer.offerer_connects();
+        weigh_path(&media, settings, policy)?;
+        if connects {
+            weigh_target(&media, settings)?;
+        }
+        Ok(Agreed { offer: self.offer.clone(), media, connects })
+    }
+}
+
+/// The room's side of a session.
+fn local(path: Path, policy: &RoomPolicy, max_message: u64) -> LocalMedia {
+    LocalMedia {
+        accept_wrapped_types: policy.room.wrapped_types.iter().map(str::to_owned).collect(),
+        chatroom: Some(chatroom_tokens(policy)),
+        max_size: Some(max_message),
+        // Session border controllers ask for it, and it costs nothing: the switch is where its path says (RFC 6714).
+        cema: true,
+        ..LocalMedia::new(path)
     }
 }
 
@@ -110,6 +157,11 @@ fn chatroom_tokens(policy: &RoomPolicy) -> Vec<String> {
 }
 
 fn weigh(media: &MessageMedia, settings: &Settings, policy: &RoomPolicy) -> Result<(), Unfit> {
+    weigh_path(media, settings, policy)?;
+    if media.setup_answered(Setup::Passive) == Setup::Active { weigh_target(media, settings) } else { Ok(()) }
+}
+
+fn weigh_path(media: &MessageMedia, settings: &Settings, policy: &RoomPolicy) -> Result<(), Unfit> {
     if media.file_selector.is_some() {
         return Err(unfit("File Transfer Is Not Supported"));
     }
@@ -123,13 +175,14 @@ fn weigh(media: &MessageMedia, settings: &Settings, policy: &RoomPolicy) -> Resu
     if place.is_none() {
         return Err(unfit("No Such Transport"));
     }
-    if media.setup_answered(Setup::Passive) == Setup::Active {
-        // The node connects only where it may; names are looked up later.
-        let allowed = match media.target(media.cema).0.parse::<IpAddr>() {
-            Ok(address) => settings.may_reach(address),
-            Err(_) => !settings.outbound.is_empty(),
-        };
-        return if allowed { Ok(()) } else { Err(unfit("The Caller Must Connect")) };
-    }
     Ok(())
+}
+
+/// The node connects only where it may; names are looked up later.
+fn weigh_target(media: &MessageMedia, settings: &Settings) -> Result<(), Unfit> {
+    let allowed = match media.target(media.cema).0.parse::<IpAddr>() {
+        Ok(address) => settings.may_reach(address),
+        Err(_) => !settings.outbound.is_empty(),
+    };
+    if allowed { Ok(()) } else { Err(unfit("The Caller Must Connect")) }
 }

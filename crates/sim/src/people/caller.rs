@@ -174,7 +174,8 @@ impl Caller {
     }
 
     /// The type and the octets of the INVITE's body. `version` is that of the o= line.
-    pub(super) fn body(&self, path: &str, version: usize) -> Option<(String, String)> {
+    #[must_use]
+    pub fn body(&self, path: &str, version: usize) -> Option<(String, String)> {
         if let Some((content_type, body)) = &self.body {
             return (!body.is_empty()).then(|| (content_type.clone(), body.clone()));
         }
