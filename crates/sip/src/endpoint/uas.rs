@@ -12,7 +12,7 @@ use crate::message::{Method, Request, Response};
 use crate::parse::Malformed;
 use crate::timer::Timer;
 use crate::token::Token;
-use crate::transaction::key::{self, Reply};
+use crate::transaction::key::{self, Envelope, Reply};
 use crate::transaction::server::{Next, ServerTransaction};
 use crate::transport::Source;
 use crate::typed::{self, Disposition, MediaType, Uri};
@@ -24,14 +24,14 @@ impl Endpoint {
         if request.method == Method::ACK {
             return;
         }
-        let reply = Reply::prepare(&mut request, source);
+        let reply = Envelope::open(&mut request, source).reply;
         let answer = Answer::new(malformed.code).reason(malformed.reason);
         self.answer_stateless(&request, &reply, answer);
     }
 
     pub(super) fn receive_request(&mut self, now: Instant, source: Source, mut request: Request) {
-        let reply = Reply::prepare(&mut request, source);
-        let key = key::of(&request);
+        let envelope = Envelope::open(&mut request, source);
+        let (reply, key) = (envelope.reply, envelope.key(request.method.as_str()));
         let known = self.servers.find(&key);
         if request.method == Method::ACK {
             return self.receive_ack(now, known, request);
@@ -40,7 +40,7 @@ impl Endpoint {
             return self.receive_again(id);
         }
         if request.method == Method::CANCEL {
-            return self.receive_cancel(now, key, reply, request);
+            return self.receive_cancel(now, &envelope, request);
         }
         if let Some(answer) = self.refusal(&request) {
             return self.answer_stateless(&request, &reply, answer);
@@ -103,13 +103,14 @@ impl Endpoint {
     }
 
     /// §9.2. The CANCEL gets an answer of its own, with the To tag of what it cancels.
-    fn receive_cancel(&mut self, now: Instant, key: String, reply: Reply, request: Request) {
-        let methods = std::iter::once(&Method::INVITE).chain(&self.config.allow);
-        let found =
-            methods.map(|method| key::of_method(&request, method.as_str())).find_map(|key| self.servers.find(&key));
+    fn receive_cancel(&mut self, now: Instant, envelope: &Envelope, request: Request) {
+        let reply = envelope.reply;
+        let mut methods = std::iter::once(&Method::INVITE).chain(&self.config.allow);
+        let found = methods.find_map(|method| self.servers.find(&envelope.key(method.as_str())));
         let Some((target, to_tag)) = found.and_then(|id| Some((id, self.servers.get(id)?.to_tag))) else {
             return self.answer_stateless(&request, &reply, Answer::new(481));
         };
+        let key = envelope.key(request.method.as_str());
         let arrival = Arrival { key: key.into(), reply, request: Arc::new(request) };
         let Some(id) = self.open_server(now, arrival, Some(to_tag), None) else { return };
         self.finish(now, id, Answer::new(200));

@@ -2,29 +2,55 @@
 
 use std::net::SocketAddr;
 
-use crate::message::{Method, Request};
+use crate::message::Request;
 use crate::transport::{Source, Transport};
 use crate::typed::{self, CSeq, Via};
 
 use super::COOKIE;
 
-/// The text that is the same for a request and its repetitions, and for the INVITE and the ACK to its refusal (RFC 3261
-/// §17.2.3).
-pub(crate) fn of(request: &Request) -> String {
-    let method = if request.method == Method::ACK { Method::INVITE.as_str() } else { request.method.as_str() };
-    of_method(request, method)
+/// What the top Via of a request says: where its answers go, and what makes it one with its repetitions.
+pub(crate) struct Envelope {
+    pub(crate) reply: Reply,
+    stem: String,
 }
 
-/// The key of the request of that method that a CANCEL means: all but the method is the same (RFC 3261 §9.1).
-pub(crate) fn of_method(request: &Request, method: &str) -> String {
-    let top = request.headers.list("Via").next().unwrap_or_default();
-    match Via::parse(top) {
-        Ok(Via { branch: Some(branch), host, port, .. }) if has_cookie(branch) => {
-            let port = port.map_or(String::new(), |port| port.to_string());
-            format!("{branch}\n{}:{port}\n{method}", host.to_ascii_lowercase())
+impl Envelope {
+    /// Reads the top Via, and completes it with `received` and `rport` (RFC 3261 §18.2.1, RFC 3581 §4).
+    pub(crate) fn open(request: &mut Request, source: Source) -> Self {
+        let mut address = source.remote;
+        let row = request.header("Via").unwrap_or_default();
+        let top = typed::split_list(row).next().unwrap_or_default();
+        let Ok(via) = Via::parse(top) else {
+            let stem = stem_of_rfc_2543(request, top);
+            return Self { reply: Reply { source, address }, stem };
+        };
+        if !(source.transport == Transport::Udp && via.rport) {
+            let port = via.port.unwrap_or(source.transport.default_port());
+            address.set_port(if port == 0 { source.remote.port() } else { port });
         }
-        _ => of_rfc_2543(request, top, method),
+        let stem = match via.branch.filter(|branch| has_cookie(branch)) {
+            Some(branch) => [branch, "\n", &via.host.to_ascii_lowercase(), &port_text(via.port)].concat(),
+            None => stem_of_rfc_2543(request, top),
+        };
+        let stamped = stamp(top, &via, source.remote);
+        if stamped != top {
+            let others = row.trim_start().get(top.len()..).unwrap_or_default();
+            request.headers.set("Via", stamped + others);
+        }
+        Self { reply: Reply { source, address }, stem }
     }
+
+    /// The text that is the same for a request of that method and its repetitions (RFC 3261 §17.2.3). A CANCEL means the
+    /// request that differs from it in nothing but the method (§9.1).
+    pub(crate) fn key(&self, method: &str) -> String {
+        // An ACK has the key of the INVITE whose refusal it confirms.
+        let method = if method == "ACK" { "INVITE" } else { method };
+        [method, "\n", &self.stem].concat()
+    }
+}
+
+fn port_text(port: Option<u16>) -> String {
+    port.map_or(String::new(), |port| format!(":{port}"))
 }
 
 /// A branch that is nothing but the cookie is not unique.
@@ -34,11 +60,11 @@ fn has_cookie(branch: &str) -> bool {
 
 /// Without a unique branch: Request-URI, From tag, Call-ID, CSeq and the top Via. The To tag is left aside, so that an ACK
 /// finds its INVITE; within one dialog the CSeq numbers differ anyway.
-fn of_rfc_2543(request: &Request, top: &str, method: &str) -> String {
+fn stem_of_rfc_2543(request: &Request, top: &str) -> String {
     let header = |name| request.header(name).unwrap_or_default();
     let tag = typed::tag(header("From")).unwrap_or_default();
     let number = CSeq::parse(header("CSeq")).map_or(0, |cseq| cseq.number);
-    format!("{top}\n{method}\n{}\n{tag}\n{}\n{number}", request.uri, header("Call-ID"))
+    format!("{top}\n{}\n{tag}\n{}\n{number}", request.uri, header("Call-ID"))
 }
 
 /// The text by which a request is known that came here a second time on another way (RFC 3261 §8.2.2.2).
@@ -56,25 +82,6 @@ pub(crate) struct Reply {
     /// Where a datagram goes, or a new connection when the request's own is gone: always the address that the request
     /// came from, at the port that its Via asks for. `maddr` is not followed: it would let anybody aim answers at others.
     pub(crate) address: SocketAddr,
-}
-
-impl Reply {
-    /// Reads the way back out of the top Via, and completes that with `received` and `rport`.
-    pub(crate) fn prepare(request: &mut Request, source: Source) -> Self {
-        let mut address = source.remote;
-        if let Some(row) = request.headers.first_mut("Via") {
-            let first = typed::split_list(row.value()).next().unwrap_or_default();
-            if let Ok(via) = Via::parse(first) {
-                if !(source.transport == Transport::Udp && via.rport) {
-                    address.set_port(via.port.unwrap_or(source.transport.default_port()));
-                }
-                let others = row.value().trim_start().get(first.len()..).unwrap_or_default();
-                let stamped = stamp(first, &via, source.remote) + others;
-                row.set_value(stamped);
-            }
-        }
-        Self { source, address }
-    }
 }
 
 /// The Via value with `received` where sent-by does not name the sender's address or `rport` was asked for, and `rport`
