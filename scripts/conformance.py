@@ -28,7 +28,8 @@ ROOT = Path(__file__).resolve().parent.parent
 CONFORMANCE = ROOT / "docs/CONFORMANCE.md"
 SECURITY = ROOT / "docs/security.md"
 OPERATIONS = ROOT / "docs/operations.md"
-MATRICES = [CONFORMANCE, ROOT / "docs/conformance-sip-messages.md", SECURITY, OPERATIONS]
+SIP = [ROOT / "docs/conformance-sip-messages.md", ROOT / "docs/conformance-sip-calls.md"]
+MATRICES = [CONFORMANCE, *SIP, SECURITY, OPERATIONS]
 
 NUMBERED = r"\d{4}-\d{3}"
 OWN = r"\d{4}-\d+(?:\.\d+)*-\d+"

@@ -1,11 +1,12 @@
 //! A SIP user agent core without sockets, threads or a clock.
 //!
 //! [`Endpoint`] is both sides of a user agent (RFC 3261): it takes octets and the time, and gives octets, timers and
-//! [`Event`]s. Messages, framing, transactions (RFC 3261 §17, RFC 6026), dialogs with their INVITE usage (§12–15), digest
-//! authentication (RFC 7616, RFC 8760).
+//! [`Event`]s. Messages, framing, transactions (RFC 3261 §17, RFC 6026, RFC 4320), dialogs with their INVITE usage and what
+//! other usages need of them (§12–15, RFC 3311, RFC 5057, RFC 6665), session timers (RFC 4028), digest authentication
+//! (RFC 7616, RFC 8760).
 //!
-//! Deliberately not here: sockets, DNS (the user names an address), SDP, forking proxies, registrars, RFC 2543's
-//! transaction matching beyond what absorbs its retransmissions.
+//! Deliberately not here: sockets, DNS (the user names an address), SDP, forking proxies, registrars, reliable provisional
+//! responses (RFC 3262), RFC 2543's transaction matching beyond what absorbs its retransmissions.
 
 pub mod auth;
 mod dialog;

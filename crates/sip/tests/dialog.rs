@@ -35,6 +35,7 @@ fn any_allowed_method_reaches_the_user_with_its_dialog() {
     }
 }
 
+// CONFORMANCE 3261-12.2.2-2.
 #[test]
 fn the_order_of_requests_is_that_of_their_numbers() {
     let mut r = Bench::new();
@@ -49,6 +50,7 @@ fn the_order_of_requests_is_that_of_their_numbers() {
     r.expect("event Request OPTIONS in dialog");
 }
 
+// CONFORMANCE 3261-12.2.2-1.
 #[test]
 fn a_dialog_is_known_by_all_three_of_its_names() {
     let mut r = Bench::new();
@@ -61,6 +63,7 @@ fn a_dialog_is_known_by_all_three_of_its_names() {
     r.expect("event Request INFO in dialog");
 }
 
+// CONFORMANCE 3261-12.2.2-3.
 #[test]
 fn a_re_invite_of_the_peer_moves_the_target_when_it_is_accepted() {
     let mut r = Bench::new();
@@ -85,6 +88,7 @@ fn a_re_invite_of_the_peer_moves_the_target_when_it_is_accepted() {
     assert_eq!(r.last_hop(), Hop::Datagram { local: Some(at(LOCAL)), remote: at("192.0.2.50:5060") });
 }
 
+// CONFORMANCE 3261-14.2-1.
 #[test]
 fn a_second_invite_while_one_is_pending_has_to_wait() {
     let mut r = Bench::new();
@@ -96,6 +100,7 @@ fn a_second_invite_while_one_is_pending_has_to_wait() {
     assert!(wait <= 10);
 }
 
+// CONFORMANCE 3261-14.2-2.
 #[test]
 fn a_re_invite_before_the_ack_has_to_wait() {
     let mut r = Bench::new();
@@ -106,6 +111,7 @@ fn a_re_invite_before_the_ack_has_to_wait() {
     r.expect("event Request INVITE\nR: 200 INVITE\nR: 491 INVITE");
 }
 
+// CONFORMANCE 3311-5.1-1, 3311-5.2-1, 3311-5.2-2.
 #[test]
 fn updates_collide_like_re_invites() {
     // What is under way, what comes, what it gets.
@@ -135,6 +141,7 @@ fn updates_collide_like_re_invites() {
     assert_eq!(r.endpoint.request_within(r.now, dialog, update), Err(Refused::Pending));
 }
 
+// CONFORMANCE 3261-14.1-2.
 #[test]
 fn after_a_491_the_user_learns_when_to_try_again() {
     // Who made the Call-ID waits 2.1 to 4 s, the other up to 2 s.
@@ -157,6 +164,7 @@ fn after_a_491_the_user_learns_when_to_try_again() {
     }
 }
 
+// CONFORMANCE 3261-15.1.2-1.
 #[test]
 fn a_bye_settles_what_was_under_way() {
     let mut r = Bench::new();
@@ -189,6 +197,7 @@ fn while_our_bye_is_under_way_nothing_new_begins() {
     assert!(matches!(r.events.back(), Some(Event::Ended { cause: sip::Cause::HungUp(None), .. })));
 }
 
+// CONFORMANCE 5057-5.2-1.
 #[test]
 fn a_held_dialog_outlives_its_session() {
     let mut r = Bench::new();
@@ -236,6 +245,7 @@ fn a_subscription_makes_a_dialog_of_its_own() {
     assert_eq!(r.endpoint.counts().dialogs, 0);
 }
 
+// CONFORMANCE 5057-5.1-1.
 #[test]
 fn a_failed_notify_does_not_end_the_session() {
     let mut r = Bench::new();
@@ -342,6 +352,7 @@ fn a_client_that_came_over_a_connection_can_only_come_again() {
     r.expect("event Request INVITE\nR: 200 INVITE\nevent Acknowledged\nevent Ended HungUp(None)");
 }
 
+// CONFORMANCE 3261-12.1.2-2.
 #[test]
 fn a_peer_may_ask_within_an_early_dialog() {
     let mut r = Bench::new();
@@ -368,6 +379,7 @@ fn a_peer_may_ask_within_an_early_dialog() {
     assert_eq!(r.endpoint.counts().dialogs, 1);
 }
 
+// CONFORMANCE 3261-12.1.2-2.
 #[test]
 fn early_dialogs_go_with_their_invite() {
     for code in [486, 200] {

@@ -25,6 +25,7 @@ fn judge(authenticator: &mut Authenticator, request: &Request) -> Verdict {
     authenticator.verify(0, request.method.as_str(), &request.uri, &authorization, Some(&ha1))
 }
 
+// CONFORMANCE 3261-8.1.3.5-1, 3261-8.1.1-2.
 #[test]
 fn a_challenge_is_answered_once_with_the_next_cseq() {
     let mut r = Bench::new();
@@ -56,6 +57,7 @@ fn a_stale_nonce_is_not_a_wrong_password() {
     assert_eq!(judge(&mut authenticator, &third), Verdict::Ok);
 }
 
+// CONFORMANCE 3261-8.1.3.5-1.
 #[test]
 fn a_peer_that_only_says_stale_is_given_up() {
     let mut r = Bench::new();
@@ -96,6 +98,7 @@ fn without_credentials_the_user_sees_the_challenge() {
     r.expect("R: INVITE\nR: ACK\nevent Answered 401");
 }
 
+// CONFORMANCE 3261-13.2.2.4-1.
 #[test]
 fn the_dialog_keeps_the_credentials_and_the_ack_repeats_them() {
     let mut r = Bench::new();

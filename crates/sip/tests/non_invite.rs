@@ -5,6 +5,7 @@ mod support;
 use sip::{Answer, Config, Limits, Method, Refused};
 use support::{Bench, Draft, config, outgoing, request};
 
+// CONFORMANCE 3261-11.2-1.
 #[test]
 fn options_is_answered_with_what_is_supported() {
     let mut config = config();
@@ -28,6 +29,7 @@ fn options_is_answered_with_what_is_supported() {
     }
 }
 
+// CONFORMANCE 3261-17.2.2-1.
 #[test]
 fn a_repeated_request_gets_the_same_answer_for_32_s() {
     let mut r = Bench::new();
@@ -44,6 +46,7 @@ fn a_repeated_request_gets_the_same_answer_for_32_s() {
     assert_eq!(r.endpoint.counts().server_transactions, 0);
 }
 
+// CONFORMANCE 4320-4.1-1, 4320-4.2-1.
 #[test]
 fn a_late_answer_is_not_sent() {
     // RFC 4320: a 100 when the peer's timer E has reached T2, nothing after its timer F.
@@ -56,6 +59,7 @@ fn a_late_answer_is_not_sent() {
     assert_eq!(r.endpoint.counts().server_transactions, 0);
 }
 
+// CONFORMANCE 4320-4.1-1, 4320-4.2-1, 3261-8.2.6.1-2.
 #[test]
 fn a_request_other_than_invite_gets_no_408_and_no_18x() {
     let mut r = Bench::new();
@@ -67,6 +71,7 @@ fn a_request_other_than_invite_gets_no_408_and_no_18x() {
     r.expect("event Request OPTIONS");
 }
 
+// CONFORMANCE 3261-8.2.1-1, 3261-8.2.2.1-1, 3261-8.2.2.3-1, 3261-8.2.3-1, 3261-8.2.7-1.
 #[test]
 fn what_the_rules_refuse_never_reaches_the_user() {
     let sdp = |draft: Draft| draft.body("application/sdp", "v=0");
@@ -102,6 +107,7 @@ fn what_the_rules_refuse_never_reaches_the_user() {
     }
 }
 
+// CONFORMANCE 3261-8.2.3-1.
 #[test]
 fn what_is_marked_as_optional_is_let_through() {
     let mut r = Bench::new();
@@ -112,6 +118,7 @@ fn what_is_marked_as_optional_is_let_through() {
     r.expect("event Request INVITE\nevent Request OPTIONS");
 }
 
+// CONFORMANCE 3261-8.2.2.3-1.
 #[test]
 fn an_ack_that_is_malformed_or_of_unknown_kind_gets_nothing() {
     let mut r = Bench::new();
@@ -125,6 +132,7 @@ fn an_ack_that_is_malformed_or_of_unknown_kind_gets_nothing() {
     r.expect_silence();
 }
 
+// CONFORMANCE 3261-8.2.2.2-1.
 #[test]
 fn a_request_that_comes_on_two_ways_is_taken_once() {
     let mut r = Bench::new();
@@ -136,6 +144,7 @@ fn a_request_that_comes_on_two_ways_is_taken_once() {
     r.expect("R: 486 INVITE\nR: 482 INVITE");
 }
 
+// CONFORMANCE 3261-21.5.4-1.
 #[test]
 fn a_full_table_answers_503_without_state() {
     let limits = Limits { server_transactions: 1, dialogs: 0, ..Limits::default() };
@@ -151,6 +160,7 @@ fn a_full_table_answers_503_without_state() {
     r.expect_silence();
 }
 
+// CONFORMANCE 3261-17.2.3-1.
 #[test]
 fn requests_without_unique_branches_are_told_apart_all_the_same() {
     // RFC 2543 clients: the branch is missing, or the same for everything.
@@ -170,6 +180,7 @@ fn requests_without_unique_branches_are_told_apart_all_the_same() {
     }
 }
 
+// CONFORMANCE 3261-17.1.2.2-1.
 #[test]
 fn a_request_of_ours_is_sent_again_until_timer_f() {
     let mut r = Bench::new();
@@ -191,6 +202,7 @@ fn a_request_of_ours_is_sent_again_until_timer_f() {
     );
 }
 
+// CONFORMANCE 3261-17.1.2.2-2, 3261-17.1.2.2-3.
 #[test]
 fn after_a_100_a_request_of_ours_is_sent_again_every_4_s() {
     let mut r = Bench::new();
@@ -204,6 +216,7 @@ fn after_a_100_a_request_of_ours_is_sent_again_every_4_s() {
     r.expect("9 event Answered 200");
 }
 
+// CONFORMANCE 3261-8.1.3.3-1.
 #[test]
 fn answers_that_are_not_for_us_are_nothing() {
     let mut r = Bench::new();
@@ -245,6 +258,7 @@ fn what_the_user_hands_in_is_judged() {
     r.expect_silence();
 }
 
+// CONFORMANCE 3261-21.5.4-1.
 #[test]
 fn what_transactions_hold_is_bounded_in_octets() {
     let mut config = config();
@@ -269,6 +283,7 @@ fn what_transactions_hold_is_bounded_in_octets() {
     assert_eq!(r.events.len(), 1);
 }
 
+// CONFORMANCE 3261-8.2.7-1. THREATS T16.
 #[test]
 fn strays_leave_nothing() {
     let mut r = Bench::new();

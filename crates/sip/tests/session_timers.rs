@@ -22,6 +22,7 @@ fn seated(r: &mut Bench, invite: Draft) -> (DialogId, String) {
     (dialog, tag)
 }
 
+// CONFORMANCE 4028-9-2.
 #[test]
 fn what_is_agreed_follows_table_2() {
     // Supported, Session-Expires, Min-SE, Allow; what the 2xx says, and whether it requires the extension.
@@ -57,6 +58,7 @@ fn what_is_agreed_follows_table_2() {
     }
 }
 
+// CONFORMANCE 4028-9-1.
 #[test]
 fn too_short_an_interval_gets_422() {
     let mut r = bench();
@@ -70,6 +72,7 @@ fn too_short_an_interval_gets_422() {
     assert_eq!(r.last_response().header("Session-Expires"), Some("100;refresher=uas"));
 }
 
+// CONFORMANCE 4028-10-1.
 #[test]
 fn a_peer_that_does_not_refresh_is_hung_up() {
     let mut r = bench();
@@ -94,6 +97,7 @@ fn each_refresh_of_the_peer_gives_a_whole_interval() {
     assert!(r.endpoint.dialog(dialog).is_some());
 }
 
+// CONFORMANCE 4028-7.4-1, 4028-7.1-1, 4028-10-1.
 #[test]
 fn our_refresh_is_an_update_at_half_the_interval() {
     let mut r = bench();
@@ -113,6 +117,9 @@ fn our_refresh_is_an_update_at_half_the_interval() {
     r.pass_ms(118_000);
     r.expect("R: UPDATE\nR: BYE\nevent Ended Unrefreshed");
     assert!(r.endpoint.dialog(dialog).is_none());
+    for method in ["UPDATE", "BYE"] {
+        assert_eq!(r.last_request(method).header("Supported"), Some("timer"));
+    }
 }
 
 #[test]
@@ -131,6 +138,7 @@ fn a_refresh_without_answer_ends_the_session() {
     );
 }
 
+// CONFORMANCE 4028-7.4-1.
 #[test]
 fn where_the_peer_takes_no_update_the_user_has_to_offer_anew() {
     let mut r = bench();
@@ -150,6 +158,7 @@ fn where_the_peer_takes_no_update_the_user_has_to_offer_anew() {
     r.expect("R: BYE\nevent Ended Unrefreshed");
 }
 
+// CONFORMANCE 4028-7.1-1, 4028-7.2-1.
 #[test]
 fn as_caller_we_ask_and_do_what_the_2xx_says() {
     // What the 2xx says; when something happens, and what.
@@ -175,6 +184,7 @@ fn as_caller_we_ask_and_do_what_the_2xx_says() {
     }
 }
 
+// CONFORMANCE 4028-7.3-1, 3261-8.1.3.5-1.
 #[test]
 fn a_422_is_met_with_what_it_asks_for() {
     let mut r = bench();

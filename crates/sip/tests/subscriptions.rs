@@ -58,6 +58,7 @@ fn a_subscription_of_ours_has_a_dialog_until_it_is_released() {
     assert_eq!(r.endpoint.counts().dialogs, 0);
 }
 
+// CONFORMANCE 6665-4.1.2-1.
 #[test]
 fn a_notify_may_come_before_the_answer() {
     let mut r = bench();
@@ -89,6 +90,7 @@ fn a_subscription_that_fails_leaves_nothing() {
     assert!(matches!(r.events.back(), Some(Event::Answered { .. })));
 }
 
+// CONFORMANCE 4488-4-1.
 #[test]
 fn a_refer_without_subscription_makes_no_dialog() {
     let mut r = bench();

@@ -9,6 +9,7 @@ fn datagram(remote: &str) -> Hop {
     Hop::Datagram { local: Some(at(LOCAL)), remote: at(remote) }
 }
 
+// CONFORMANCE 3261-18.2.1-1, 3261-18.2.2-2, 3581-4-1. THREATS T16.
 #[test]
 fn responses_go_to_the_source_address_and_the_port_that_via_asks_for() {
     // via, where it goes, what via becomes
@@ -45,6 +46,7 @@ fn an_ipv6_sender_is_recognised_in_brackets() {
     assert_eq!(r.last_hop(), datagram("[2001:db8::1]:5060"));
 }
 
+// CONFORMANCE 3261-17.1.1.2-1.
 #[test]
 fn on_a_stream_a_call_needs_no_repetition_by_the_transactions() {
     let mut r = Bench::tcp();
@@ -80,6 +82,7 @@ fn a_message_may_come_in_any_pieces() {
     r.expect("event Request OPTIONS");
 }
 
+// CONFORMANCE 3261-18.2.2-1.
 #[test]
 fn a_response_to_a_connection_that_is_gone_goes_over_a_new_one_to_the_same_host() {
     let mut r = Bench::tcp();
@@ -94,6 +97,7 @@ fn a_response_to_a_connection_that_is_gone_goes_over_a_new_one_to_the_same_host(
     assert_eq!(r.last_hop(), Hop::Connection(r.connects[0].0));
 }
 
+// CONFORMANCE 3261-18.1.1-2.
 #[test]
 fn a_connection_is_used_again_for_the_same_address() {
     let mut r = Bench::new();
@@ -103,6 +107,7 @@ fn a_connection_is_used_again_for_the_same_address() {
     r.expect("connect TCP 192.0.2.1:5061\nR: OPTIONS\nR: OPTIONS");
 }
 
+// CONFORMANCE 3261-17.1.4-1, 3261-8.1.3.1-1.
 #[test]
 fn requests_on_a_connection_that_fails_fail_at_once() {
     let mut r = Bench::new();
@@ -122,6 +127,7 @@ fn requests_on_a_connection_that_fails_fail_at_once() {
     r.expect_silence();
 }
 
+// CONFORMANCE 3261-18.1.1-1.
 #[test]
 fn a_request_too_large_for_a_datagram_goes_over_tcp() {
     let mut r = Bench::new();
@@ -135,6 +141,7 @@ fn a_request_too_large_for_a_datagram_goes_over_tcp() {
     r.expect("event Answered 200");
 }
 
+// CONFORMANCE 3261-18.1.1-1.
 #[test]
 fn where_no_tcp_is_to_be_had_it_goes_in_a_datagram_all_the_same() {
     let mut r = Bench::new();

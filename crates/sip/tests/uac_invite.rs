@@ -11,6 +11,7 @@ fn invite() -> sip::Outgoing {
     outgoing(Method::INVITE).contact(CONTACT)
 }
 
+// CONFORMANCE 3261-13.2.2.4-1, 3261-15.1.1-1.
 #[test]
 fn an_invite_is_accepted_and_acknowledged_and_the_dialog_is_hung_up() {
     let mut r = Bench::new();
@@ -31,6 +32,7 @@ fn an_invite_is_accepted_and_acknowledged_and_the_dialog_is_hung_up() {
     r.expect("R: BYE\nevent Ended HungUp(Some(200))");
 }
 
+// CONFORMANCE 3261-17.1.1.2-1, 3261-8.1.3.1-1.
 #[test]
 fn an_invite_is_sent_again_with_growing_intervals_until_timer_b() {
     let mut r = Bench::new();
@@ -49,6 +51,7 @@ fn an_invite_is_sent_again_with_growing_intervals_until_timer_b() {
     assert_eq!(r.endpoint.counts().client_transactions, 0);
 }
 
+// CONFORMANCE 3261-17.1.1.2-2.
 #[test]
 fn a_provisional_response_ends_the_repetitions() {
     let mut r = Bench::new();
@@ -58,6 +61,7 @@ fn a_provisional_response_ends_the_repetitions() {
     r.expect("R: INVITE");
 }
 
+// CONFORMANCE 3261-13.2.2.4-1, 6026-7.2-1.
 #[test]
 fn each_repeated_2xx_gets_the_same_ack() {
     let mut r = Bench::new();
@@ -75,6 +79,7 @@ fn each_repeated_2xx_gets_the_same_ack() {
     r.expect_silence();
 }
 
+// CONFORMANCE 3261-17.1.1.2-3, 3261-17.1.1.3-1.
 #[test]
 fn a_refusal_is_acknowledged_each_time_it_comes() {
     let mut r = Bench::new();
@@ -93,6 +98,7 @@ fn a_refusal_is_acknowledged_each_time_it_comes() {
     r.expect_silence();
 }
 
+// CONFORMANCE 3261-13.2.2.4-2.
 #[test]
 fn of_two_peers_that_accept_the_second_is_hung_up() {
     let mut r = Bench::new();
@@ -112,6 +118,7 @@ fn of_two_peers_that_accept_the_second_is_hung_up() {
     assert_eq!(r.endpoint.counts().dialogs, 1);
 }
 
+// CONFORMANCE 3261-9.1-1, 3261-9.1-2.
 #[test]
 fn a_cancel_waits_for_a_provisional_response() {
     let mut r = Bench::new();
@@ -150,6 +157,7 @@ fn a_2xx_that_crosses_the_cancel_is_hung_up() {
     assert_eq!(r.endpoint.counts().dialogs, 0);
 }
 
+// CONFORMANCE 3261-9.1-3.
 #[test]
 fn a_cancelled_invite_without_answer_is_given_up() {
     let mut r = Bench::new();
@@ -169,6 +177,7 @@ fn a_cancelled_invite_without_answer_is_given_up() {
     assert_eq!(r.endpoint.counts(), sip::Counts::default());
 }
 
+// CONFORMANCE 3261-12.1.2-1.
 #[test]
 fn requests_in_a_called_dialog_go_by_the_route_set_in_reverse() {
     let mut r = Bench::new();
@@ -180,6 +189,7 @@ fn requests_in_a_called_dialog_go_by_the_route_set_in_reverse() {
     assert_eq!(r.last_hop(), sip::Hop::Datagram { local: None, remote: support::at("192.0.2.8:5070") });
 }
 
+// CONFORMANCE 3261-12.2.1.1-2.
 #[test]
 fn a_strict_router_is_the_request_uri() {
     let mut r = Bench::new();
@@ -191,6 +201,7 @@ fn a_strict_router_is_the_request_uri() {
     assert_eq!(ack.headers("Route").collect::<Vec<_>>(), ["<sip:192.0.2.9;lr>", "<sip:alice@192.0.2.1:5070>"]);
 }
 
+// CONFORMANCE 3261-12.2.1.2-1, 3261-14.1-1, 3261-14.2-2.
 #[test]
 fn a_re_invite_refreshes_the_target_and_excludes_another() {
     let mut r = Bench::new();
@@ -216,6 +227,7 @@ fn call_id(r: &Bench, dialog: sip::DialogId) -> String {
     r.endpoint.dialog(dialog).expect("the dialog is there").call_id().to_owned()
 }
 
+// CONFORMANCE 3261-12.2.1.2-2, 5057-5.1-1.
 #[test]
 fn a_request_that_a_dialog_does_not_know_any_more_ends_it() {
     for code in [481, 408] {
@@ -228,6 +240,7 @@ fn a_request_that_a_dialog_does_not_know_any_more_ends_it() {
     }
 }
 
+// CONFORMANCE 3261-13.2.2.4-3.
 #[test]
 fn an_offer_in_the_2xx_is_answered_in_the_ack() {
     let mut r = Bench::new();
@@ -269,6 +282,7 @@ fn hanging_up_on_an_offer_acknowledges_it_first() {
     r.expect("R: INVITE\nevent Accepted 200\nR: ACK\nR: BYE");
 }
 
+// CONFORMANCE 3261-12.1.2-2, 3261-13.2.2.4-2.
 #[test]
 fn a_peer_that_forks_without_end_does_not_fill_the_tables() {
     let mut r = Bench::new();

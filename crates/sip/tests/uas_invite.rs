@@ -5,6 +5,7 @@ mod support;
 use sip::{Answer, Refused};
 use support::{ALICE, Bench, CONTACT, at, request};
 
+// CONFORMANCE 3261-12.1.1-1, 3261-15.1.2-1.
 #[test]
 fn an_invite_is_accepted_acknowledged_and_ended_by_bye() {
     let mut r = Bench::new();
@@ -27,6 +28,7 @@ fn an_invite_is_accepted_acknowledged_and_ended_by_bye() {
     assert!(r.endpoint.dialog(dialog).is_none());
 }
 
+// CONFORMANCE 3261-17.2.1-1.
 #[test]
 fn a_100_follows_200_ms_after_an_invite_without_answer() {
     let mut r = Bench::new();
@@ -39,6 +41,7 @@ fn a_100_follows_200_ms_after_an_invite_without_answer() {
     r.expect("R: 100 INVITE");
 }
 
+// CONFORMANCE 3261-13.3.1.4-1, 6026-7.1-1.
 #[test]
 fn the_2xx_is_sent_until_its_ack_comes() {
     let mut r = Bench::new();
@@ -64,6 +67,7 @@ fn the_2xx_is_sent_until_its_ack_comes() {
     r.expect_silence();
 }
 
+// CONFORMANCE 3261-13.3.1.4-1, 3261-13.3.1.4-2.
 #[test]
 fn without_ack_the_dialog_ends_by_bye_after_32_s() {
     let mut r = Bench::tcp();
@@ -93,6 +97,7 @@ fn without_ack_the_dialog_ends_by_bye_after_32_s() {
     assert_eq!(r.endpoint.counts().server_transactions, 0);
 }
 
+// CONFORMANCE 3261-17.2.1-2, 3261-17.2.1-3.
 #[test]
 fn a_refusal_is_sent_until_its_ack_comes() {
     let mut r = Bench::new();
@@ -117,6 +122,7 @@ fn a_refusal_is_sent_until_its_ack_comes() {
     assert_eq!(r.endpoint.counts().server_transactions, 0);
 }
 
+// CONFORMANCE 3261-17.2.1-2.
 #[test]
 fn a_refusal_without_ack_is_given_up_after_32_s() {
     let mut r = Bench::tcp();
@@ -130,6 +136,7 @@ fn a_refusal_without_ack_is_given_up_after_32_s() {
     assert_eq!(r.endpoint.counts().server_transactions, 0);
 }
 
+// CONFORMANCE 3261-9.2-1.
 #[test]
 fn cancel_gets_its_200_and_the_invite_its_487() {
     let mut r = Bench::new();
@@ -147,6 +154,7 @@ fn cancel_gets_its_200_and_the_invite_its_487() {
     assert_eq!(tags, [2, 2]);
 }
 
+// CONFORMANCE 3261-9.2-2.
 #[test]
 fn cancel_after_the_2xx_changes_nothing() {
     let mut r = Bench::new();
@@ -156,6 +164,7 @@ fn cancel_after_the_2xx_changes_nothing() {
     r.expect("event Request INVITE\nR: 200 INVITE\nR: 200 CANCEL");
 }
 
+// CONFORMANCE 3261-9.2-3, 3261-8.2.7-1.
 #[test]
 fn a_stray_cancel_gets_481_and_a_stray_ack_nothing() {
     let mut r = Bench::new();
@@ -166,6 +175,7 @@ fn a_stray_cancel_gets_481_and_a_stray_ack_nothing() {
     assert_eq!(r.endpoint.counts().server_transactions, 0);
 }
 
+// CONFORMANCE 3261-26.3.2.4-1. THREATS T16.
 #[test]
 fn a_challenge_leaves_no_state() {
     let mut r = Bench::new();
@@ -181,6 +191,7 @@ fn a_challenge_leaves_no_state() {
     r.expect_silence();
 }
 
+// CONFORMANCE 3261-15.1.2-1.
 #[test]
 fn the_caller_may_end_an_early_dialog_by_bye() {
     let mut r = Bench::new();
@@ -198,6 +209,7 @@ fn the_caller_may_end_an_early_dialog_by_bye() {
     assert_eq!(r.endpoint.counts().dialogs, 0);
 }
 
+// CONFORMANCE 3261-15-1.
 #[test]
 fn hanging_up_before_the_ack_waits_for_it() {
     let mut r = Bench::new();
@@ -213,6 +225,7 @@ fn hanging_up_before_the_ack_waits_for_it() {
     r.expect("event Ended HungUp(Some(200))");
 }
 
+// CONFORMANCE 3261-15.1.1-1, 3261-15.1.2-1.
 #[test]
 fn byes_that_cross_both_get_their_200() {
     let mut r = Bench::new();
@@ -226,6 +239,7 @@ fn byes_that_cross_both_get_their_200() {
     r.expect_silence();
 }
 
+// CONFORMANCE 3261-12.2.1.1-1, 3261-8.1.1-2, 3581-3-1, 3326-2-1.
 #[test]
 fn a_bye_of_ours_has_all_that_the_dialog_says() {
     let mut r = Bench::new();
@@ -257,6 +271,7 @@ fn a_bye_of_ours_has_all_that_the_dialog_says() {
     assert_eq!(r.last_hop(), sip::Hop::Datagram { local: Some(at(support::LOCAL)), remote: at(ALICE) });
 }
 
+// CONFORMANCE 3261-13.3.1-1.
 #[test]
 fn an_invite_that_expires_is_taken_back() {
     let mut r = Bench::new();
@@ -274,6 +289,7 @@ fn an_invite_that_expires_is_taken_back() {
     );
 }
 
+// CONFORMANCE 3261-13.3.1.1-1.
 #[test]
 fn a_pending_invite_shows_every_minute_that_it_is_alive() {
     let mut r = Bench::new();

@@ -32,7 +32,6 @@ pub use config::{Config, Limits, SessionTimers, TimerValues};
 use crate::dialog::{Dialog, Dialogs};
 use crate::framing::Frame;
 use crate::message::{Body, Message, Method};
-use crate::parse::{Malformed, parse};
 use crate::slots::Slots;
 use crate::timer::{Timer, TimerQueue};
 use crate::token::{Secret, Token};
@@ -88,7 +87,7 @@ impl Endpoint {
         match input {
             Input::Datagram { local, remote, octets } => {
                 let source = Source { transport: Transport::Udp, local, remote, connection: None };
-                self.receive(now, source, parse(&octets));
+                self.receive_whole(now, source, &octets);
             }
             Input::Opened { connection, transport, local, remote } => {
                 self.wire.opened(connection, transport, local, remote);
@@ -223,21 +222,16 @@ impl Endpoint {
         self.cancel_invite(now, client)
     }
 
-    fn receive(&mut self, now: Instant, source: Source, parsed: Result<Message, Malformed>) {
-        match parsed {
-            Ok(Message::Request(request)) => self.receive_request(now, source, request),
-            Ok(Message::Response(response)) => self.receive_response(now, response),
-            Err(malformed) => self.refuse_malformed(source, malformed),
-        }
+    /// What one read brings that is one message.
+    fn receive_whole(&mut self, now: Instant, source: Source, octets: &[u8]) {
+        let Limits { head, body, .. } = self.config.limits;
+        self.receive_frame(now, source, Frame::of_one_message(octets, head, body));
     }
 
     fn receive_octets(&mut self, now: Instant, id: ConnectionId, octets: &[u8]) {
         let (Some(source), Some(connection)) = (self.wire.source(id), self.wire.connection(id)) else { return };
         if source.transport.carries_one_message_a_read() {
-            return match octets {
-                b"\r\n\r\n" => self.wire.transmit(Hop::Connection(id), b"\r\n".to_vec()),
-                _ => self.receive(now, source, parse(octets)),
-            };
+            return self.receive_whole(now, source, octets);
         }
         connection.framer.feed(octets);
         let mut is_same = true;
@@ -251,11 +245,12 @@ impl Endpoint {
 
     fn receive_frame(&mut self, now: Instant, source: Source, frame: Frame) {
         match (frame, source.connection) {
-            (Frame::Message(message), _) => self.receive(now, source, Ok(message)),
-            (Frame::Ping, _) => self.wire.transmit(source.hop(), b"\r\n".to_vec()),
-            (Frame::Pong, _) => {}
+            (Frame::Message(Message::Request(request)), _) => self.receive_request(now, source, request),
+            (Frame::Message(Message::Response(response)), _) => self.receive_response(now, response),
+            (Frame::Ping, Some(connection)) => self.wire.transmit(Hop::Connection(connection), b"\r\n".to_vec()),
+            (Frame::Ping | Frame::Pong, _) => {}
             (Frame::Malformed { malformed, close }, connection) => {
-                self.receive(now, source, Err(malformed));
+                self.refuse_malformed(source, malformed);
                 if let Some(connection) = connection.filter(|_| close) {
                     self.close_connection(now, connection);
                 }
