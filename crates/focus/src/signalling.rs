@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use rand_core::Rng;
 use room::{NicknameRegistry, SeatId};
 use sip::auth::{Algorithm, Authenticator};
-use sip::{DialogId, Event, Method, Request, Source, TransactionId};
+use sip::{ClientId, DialogId, Event, Method, Request, Source, TransactionId};
 
 use crate::ids::Place;
 use crate::mail::{Letter, Mail};
@@ -156,6 +156,8 @@ pub struct Signalling {
     dialogs: BTreeMap<DialogId, SeatId>,
     /// Dialogs that get their BYE, their seats gone.
     ending: BTreeSet<DialogId>,
+    /// Re-INVITEs of the focus' own that refresh sessions.
+    refreshes: BTreeMap<ClientId, DialogId>,
     questions: Questions,
     sources: Sources,
     registrar: Registrar,
@@ -197,6 +199,7 @@ impl Signalling {
             joining: BTreeMap::new(),
             dialogs: BTreeMap::new(),
             ending: BTreeSet::new(),
+            refreshes: BTreeMap::new(),
             questions: Questions::default(),
             sources: Sources::default(),
             registrar: Registrar::default(),
@@ -287,13 +290,11 @@ impl Signalling {
             Event::Cancelled { transaction } => self.cancelled(transaction),
             Event::Ended { dialog, .. } => self.ended(dialog),
             Event::Acknowledged { dialog, request } => self.acknowledged(now, dialog, &request),
-            // The focus asks nothing of its own but BYE.
-            Event::Provisional { .. }
-            | Event::MayRetry { .. }
-            | Event::RefreshDue { .. }
-            | Event::Accepted { .. }
-            | Event::Answered { .. }
-            | Event::Failed { .. } => {}
+            Event::RefreshDue { dialog } => self.refresh(now, dialog),
+            Event::Accepted { client, response, .. } => self.refreshed(now, client, &response),
+            Event::Answered { client, .. } | Event::Failed { client, .. } => self.not_refreshed(client),
+            // The focus' own requests but BYE are refreshes, which are tried again when the next is due.
+            Event::Provisional { .. } | Event::MayRetry { .. } => {}
         }
     }
 

@@ -136,3 +136,52 @@ fn an_update_changes_what_an_invite_can_change() {
         chat.hears(bob, "Hello");
     });
 }
+
+#[test]
+fn a_session_is_refreshed_by_an_offer_of_what_is() {
+    let mut chat = Chat::new();
+    let bob = chat.join("bob");
+    let phone = chat.stage.phone();
+    let offer = sdp(PATH, "active", "a=chatroom");
+    let timer = "Supported: timer\r\nSession-Expires: 90;refresher=uas\r\nAllow: INVITE, ACK, BYE, CANCEL\r\n";
+    let invite = format!(
+        "INVITE sip:lobby@chat.example.com SIP/2.0\r\n\
+         Via: SIP/2.0/TCP 192.0.2.101:5060;branch=z9hG4bKtimer\r\nMax-Forwards: 70\r\n\
+         From: <sip:alice@chat.example.com>;tag=late\r\nTo: <sip:lobby@chat.example.com>\r\n\
+         Call-ID: late@example.net\r\nCSeq: 1 INVITE\r\nContact: <sip:alice@192.0.2.101;transport=tcp>\r\n\
+         {timer}Content-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{offer}",
+        offer.len()
+    );
+    chat.stage.send_octets(phone, invite.into_bytes());
+    let (start, tag, first) = heard(&mut chat, phone);
+    assert_eq!(start, "SIP/2.0 200");
+    request(phone, &mut chat, "ACK", 1, Some(&tag), "");
+    let link = bind(&mut chat, &attribute(&first, "path"));
+    chat.stage.frame(link);
+    for _ in 0..3 {
+        // Half of the interval later (RFC 4028 §10).
+        chat.stage.pass(std::time::Duration::from_secs(46));
+        let refresh = chat.stage.heard(phone);
+        assert!(refresh.starts_with("INVITE sip:alice@192.0.2.101;transport=tcp SIP/2.0\r\n"), "{refresh}");
+        assert_eq!(attribute(&refresh, "path"), attribute(&first, "path"));
+        let mut answer = "SIP/2.0 200 OK\r\n".to_owned();
+        for name in ["Via", "From", "To", "Call-ID", "CSeq"] {
+            let prefix = format!("{name}: ");
+            let row = refresh.lines().find(|line| line.starts_with(&prefix)).unwrap();
+            answer.push_str(&format!("{row}\r\n"));
+        }
+        answer.push_str("Contact: <sip:alice@192.0.2.101;transport=tcp>\r\nSession-Expires: 90;refresher=uac\r\n");
+        answer.push_str(&format!("Content-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{offer}", offer.len()));
+        chat.stage.send_octets(phone, answer.into_bytes());
+        assert!(chat.stage.heard(phone).starts_with("ACK "));
+        chat.say(bob, "Still here");
+        assert!(chat.stage.frame(link).contains("Still here"));
+    }
+    // One that answers no more has no session any more.
+    chat.stage.pass(std::time::Duration::from_secs(120));
+    let mut rest = Vec::new();
+    while !chat.stage.is_silent(phone) {
+        rest.push(chat.stage.heard(phone));
+    }
+    assert!(rest.last().is_some_and(|last| last.starts_with("BYE ")), "{rest:?}");
+}

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use msrp::sdp::{Origin, Originator};
 use room::{Capabilities, Guest, Refusal, SeatId};
-use sip::{Answer, DialogId, Method, Request, Source, TransactionId, Transport};
+use sip::{Answer, ClientId, DialogId, Method, Request, Response, Source, TransactionId, Transport, Within};
 
 use super::admission::{Call, Caller, Matter, Purpose};
 use super::media::{Agreed, Callee, Proposal, Unfit};
@@ -33,7 +33,7 @@ pub(super) struct Seat {
 /// How far the two sides are with the media.
 enum Terms {
     /// The caller has offered, and the room takes it; or the other way round.
-    Agreed(Agreed),
+    Agreed(Box<Agreed>),
     /// The caller wants an offer, with TLS or without.
     Wanted { secure: bool },
     /// It has got one, and owes the answer in its ACK. What was agreed before, if anything, stays until then.
@@ -77,17 +77,17 @@ impl Seat {
         Some(self.accepted(body))
     }
 
-    /// The 200 to a re-INVITE without an offer: the room offers what is.
-    fn offer_again(&mut self, settings: &Settings) -> Option<Answer> {
+    /// The room offers what is.
+    fn offer_again(&mut self, settings: &Settings) -> Option<String> {
         let Terms::Agreed(agreed) = &self.media else { return None };
         let own_path = crate::switch::own_path(&settings.media, agreed.peer().secure, &self.session);
         let (policy, max_message) = (&self.policy, settings.max_message);
         let text = self.originator.describe(|origin| agreed.offer_again(&own_path, origin, policy, max_message));
         let proposal = Proposal::read(&text)?;
         let media = std::mem::replace(&mut self.media, Terms::Wanted { secure: false });
-        let before = if let Terms::Agreed(agreed) = media { Some(Box::new(agreed)) } else { None };
+        let before = if let Terms::Agreed(agreed) = media { Some(agreed) } else { None };
         self.media = Terms::Proposed { proposal, before };
-        Some(self.accepted(text))
+        Some(text)
     }
 
     fn accepted(&self, body: String) -> Answer {
@@ -212,7 +212,8 @@ impl Signalling {
     /// What an INVITE says of the media: an offer, or the wish for one.
     fn terms(&self, call: &Call, policy: &RoomPolicy) -> Result<Terms, Unfit> {
         if !call.request.body.is_empty() {
-            return Agreed::on(&call.request.body, &self.settings, policy).map(Terms::Agreed);
+            let agreed = Agreed::on(&call.request.body, &self.settings, policy)?;
+            return Ok(Terms::Agreed(Box::new(agreed)));
         }
         let Media { tcp, tls } = &self.settings.media;
         let asked = policy.room.force_tls || call.source.transport == Transport::Tls || tcp.is_none();
@@ -260,7 +261,7 @@ impl Signalling {
     /// Where the room has made the offer, the answer is in the ACK (RFC 3261 §13.2.2.4).
     pub(super) fn acknowledged(&mut self, now: Instant, dialog: DialogId, ack: &Request) {
         let Some(id) = self.dialogs.get(&dialog).copied() else { return };
-        if self.answer_taken(id, ack).is_err() {
+        if self.answer_taken(id, &ack.body).is_err() {
             return self.hang_up(now, id, Ending::NoAnswer);
         }
         let Some(Callee { host, port }) = self.seats.get(&id).and_then(Seat::callee) else { return };
@@ -271,12 +272,12 @@ impl Signalling {
     }
 
     /// Takes the answer to the room's offer, if there was one and it is new.
-    fn answer_taken(&mut self, id: SeatId, ack: &Request) -> Result<(), Unfit> {
+    fn answer_taken(&mut self, id: SeatId, body: &[u8]) -> Result<(), Unfit> {
         let Some(seat) = self.seats.get_mut(&id) else { return Ok(()) };
         let Terms::Proposed { proposal, before } = &mut seat.media else { return Ok(()) };
-        let agreed = match (proposal.answered(&ack.body, &self.settings, &seat.policy), before.take()) {
-            (Ok(agreed), _) => agreed,
-            (Err(_), Some(before)) => *before,
+        let agreed = match (proposal.answered(body, &self.settings, &seat.policy), before.take()) {
+            (Ok(agreed), _) => Box::new(agreed),
+            (Err(_), Some(before)) => before,
             (Err(unfit), None) => return Err(unfit),
         };
         let (media, capabilities) = (agreed.peer(), agreed.capabilities());
@@ -284,6 +285,44 @@ impl Signalling {
         let (home, room) = (seat.home, seat.room);
         self.post(home, Letter::Reoffer { room, seat: id, media, capabilities });
         Ok(())
+    }
+
+    /// A session is to be refreshed, and its user agent takes no UPDATE (RFC 4028 §9): a re-INVITE offers what is.
+    pub(super) fn refresh(&mut self, now: Instant, dialog: DialogId) {
+        let Some(id) = self.dialogs.get(&dialog).copied() else { return };
+        let Some(seat) = self.seats.get_mut(&id) else { return };
+        let Some(offer) = seat.offer_again(&self.settings) else { return };
+        let invite = Within::new(Method::INVITE).body("application/sdp", offer);
+        match self.endpoint.request_within(now, dialog, invite) {
+            Ok(client) => drop(self.refreshes.insert(client, dialog)),
+            Err(_) => self.offer_unanswered(dialog),
+        }
+    }
+
+    /// The user agent has answered a re-INVITE of the room's.
+    pub(super) fn refreshed(&mut self, now: Instant, client: ClientId, response: &Response) {
+        let Some(dialog) = self.refreshes.remove(&client) else { return };
+        let Some(id) = self.dialogs.get(&dialog).copied() else { return };
+        if self.answer_taken(id, &response.body).is_err() {
+            self.hang_up(now, id, Ending::NoAnswer);
+        }
+    }
+
+    /// It has refused it, or not answered: what was agreed stays.
+    pub(super) fn not_refreshed(&mut self, client: ClientId) {
+        if let Some(dialog) = self.refreshes.remove(&client) {
+            self.offer_unanswered(dialog);
+        }
+    }
+
+    fn offer_unanswered(&mut self, dialog: DialogId) {
+        let seat = self.dialogs.get(&dialog).and_then(|id| self.seats.get_mut(id));
+        if let Some(Seat { media, .. }) = seat
+            && let Terms::Proposed { before, .. } = media
+            && let Some(before) = before.take()
+        {
+            *media = Terms::Agreed(before);
+        }
     }
 
     /// Has the home connect to the first address to which the node may.
@@ -380,7 +419,8 @@ impl Signalling {
         }
         let Stage::Seated { reoffer, .. } = &mut seat.stage else { return Err(NO_DIALOG) };
         if request.body.is_empty() {
-            let answer = seat.offer_again(&self.settings).ok_or(Unfit { code: 491, reason: "" })?;
+            let offer = seat.offer_again(&self.settings).ok_or(Unfit { code: 491, reason: "" })?;
+            let answer = seat.accepted(offer);
             if self.endpoint.accept(now, transaction, answer).is_err() {
                 self.respond(now, transaction, Answer::new(500));
             }
@@ -399,7 +439,7 @@ impl Signalling {
         let Some(seat) = self.seats.get_mut(&id) else { return };
         let Stage::Seated { reoffer, .. } = &mut seat.stage else { return };
         let Some(Reoffer { transaction, agreed, update }) = reoffer.take().map(|reoffer| *reoffer) else { return };
-        seat.media = Terms::Agreed(agreed);
+        seat.media = Terms::Agreed(Box::new(agreed));
         let Some(answer) = seat.answer(&self.settings, session) else { return };
         if update {
             self.respond(now, transaction, answer);
