@@ -20,7 +20,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use focus::room::NicknameScope;
+use focus::room::{Confusables, NicknameScope, Policy};
 use focus::settings::Network;
 use toml::de::DeTable;
 
@@ -230,6 +230,9 @@ pub(crate) struct RoomPolicy {
     pub(crate) nickname_scope: NicknameScope,
     /// How long a nickname is kept for who left.
     pub(crate) nickname_quarantine: Duration,
+    pub(crate) nickname_confusables: Confusables,
+    /// Which nicknames nobody may have.
+    pub(crate) reserved_nicknames: Vec<String>,
     pub(crate) private_messages: bool,
     /// Whether a user may be in it more than once at a time.
     pub(crate) simultaneous_access: bool,
@@ -252,6 +255,8 @@ impl Default for RoomPolicy {
             nicknames: true,
             nickname_scope: NicknameScope::Room,
             nickname_quarantine: Duration::from_secs(300),
+            nickname_confusables: Confusables::Allow,
+            reserved_nicknames: Policy::default().reserved_nicknames,
             private_messages: true,
             simultaneous_access: true,
             force_tls: false,

@@ -81,8 +81,9 @@ fn policy(policy: &config::RoomPolicy) -> settings::RoomPolicy {
         },
         wrapped_types: focus::room::MediaTypes::lenient(policy.wrapped_types.iter().map(String::as_str)),
         nickname_scope: policy.nickname_scope,
+        nickname_confusables: policy.nickname_confusables,
         nickname_quarantine: policy.nickname_quarantine,
-        ..focus::room::Policy::default()
+        reserved_nicknames: policy.reserved_nicknames.clone(),
     };
     settings::RoomPolicy {
         room,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use focus::room::NicknameScope;
+use focus::room::{Confusables, Nickname, NicknameScope};
 use toml::de::DeValue;
 
 use super::reader::{Section, Source};
@@ -85,6 +85,17 @@ fn policy<'t>(source: &mut Source<'t>, section: &mut Section<'t>, policy: &mut R
     if let Some(scope) = section.parse(source, "nickname_scope", "\"room\" or \"domain\"", nickname_scope) {
         policy.nickname_scope = scope;
     }
+    if let Some(confusables) = section.parse(source, "nickname_confusables", "\"allow\" or \"refuse\"", confusables) {
+        policy.nickname_confusables = confusables;
+    }
+    if let Some(entry) = section.take("reserved_nicknames") {
+        const RIGHT: &str = "at most 1000 nicknames like [\"admin\"]";
+        match entry.parse_each(source, RIGHT, nickname) {
+            Some(words) if words.len() > 1000 => entry.wrong(source, RIGHT),
+            Some(words) => policy.reserved_nicknames = words,
+            None => {}
+        }
+    }
     for (key, shortest, right, span) in [
         ("chunk_timer", 1, "a span of time from \"1s\" to \"24h\"", &mut policy.chunk_timer),
         ("nickname_quarantine", 0, "a span of time from \"0s\" to \"24h\"", &mut policy.nickname_quarantine),
@@ -108,6 +119,18 @@ fn nickname_scope(value: &DeValue<'_>) -> Option<NicknameScope> {
         "domain" => Some(NicknameScope::Domain),
         _ => None,
     }
+}
+
+fn confusables(value: &DeValue<'_>) -> Option<Confusables> {
+    match value.as_str()? {
+        "allow" => Some(Confusables::Allow),
+        "refuse" => Some(Confusables::Refuse),
+        _ => None,
+    }
+}
+
+fn nickname(text: &str) -> Option<String> {
+    Nickname::new(text).is_ok().then(|| text.to_owned())
 }
 
 /// Policy keys of which this version carries out one value, or none.

@@ -51,6 +51,10 @@ fn a_whole_file() {
     assert_eq!(config.create, Create::Nobody);
     let defaults = &config.defaults;
     assert_eq!((defaults.delete_when, defaults.nickname_scope), (DeleteWhen::CreatorLeaves, NicknameScope::Domain));
+    assert_eq!(
+        (defaults.nickname_confusables, &defaults.reserved_nicknames[..]),
+        (Confusables::Refuse, &["root".to_owned()][..])
+    );
     assert_eq!((defaults.nickname_quarantine, defaults.grace), (Duration::from_secs(3600), Duration::ZERO));
     assert_eq!(defaults.congested_max_message, 0);
     let room = &config.rooms[0];
@@ -97,6 +101,8 @@ create = "nobody"
 nicknames = false
 nickname_scope = "domain"
 nickname_quarantine = "1h"
+nickname_confusables = "refuse"
+reserved_nicknames = ["root"]
 congested_max_message = "0B"
 grace = "0s"
 delete_when = "creator_leaves"
@@ -262,6 +268,13 @@ const WRONG: &[(&str, &[&str])] = &[
             "line 3: rooms.defaults.nickname_quarantine: \"5d\" is wrong; right would be a span of time from \"0s\" to \"24h\"",
             "line 4: rooms.defaults.trust_undeclared: true is not carried out yet; right would be false",
             "line 5: rooms.defaults.history: 50 is not carried out yet; right would be 0",
+        ],
+    ),
+    (
+        "[rooms.defaults]\nnickname_confusables = true\nreserved_nicknames = [\"admin\", \" \"]",
+        &[
+            "line 2: rooms.defaults.nickname_confusables: true is wrong; right would be \"allow\" or \"refuse\"",
+            "line 3: rooms.defaults.reserved_nicknames: \" \" is wrong; right would be at most 1000 nicknames like [\"admin\"]",
         ],
     ),
     ("[rooms.defaults]\nhistory = -1", &["line 2: rooms.defaults.history: -1 is wrong; right would be 0"]),
