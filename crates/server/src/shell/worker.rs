@@ -24,8 +24,8 @@ use crate::capacity::{Capacity, Pass};
 use crate::connection::{Connection, Incoming};
 use crate::listen::{self, PAUSE, Refused};
 
-/// Octets of one read.
-const READ: usize = 256 * 1024;
+/// Octets of one read: as many as may wait for a slow recipient before who fills it is held back.
+const READ: usize = 64 * 1024;
 /// Turns before the poll is asked again.
 const TURNS: usize = 16;
 /// Octets to be rendered for others at which a turn is interrupted by a flush, so that they are still in the cache.
