@@ -72,6 +72,7 @@ fn where_the_message_headers_hold_a_content_type_no_second_block_is_looked_for()
     assert_eq!(content(&octets), b"Content-Type: text/html\r\n\r\nx");
 }
 
+// CONFORMANCE 3862-034
 #[test]
 fn the_content_may_be_empty_and_may_be_any_octets() {
     let head = crlf("From: <sip:a@d>\n\nContent-Type: x/y\n\n");
