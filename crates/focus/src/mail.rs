@@ -45,7 +45,8 @@ pub(crate) enum Letter {
     /// What the registry of the domain has answered to a room.
     Registered { room: RoomId, ask: room::AskId, granted: bool },
     /// The media of a seat are to be fetched: its participant waits to be connected to (RFC 6135).
-    Dial { room: RoomId, seat: SeatId, remote: SocketAddr, server_name: Option<Box<str>> },
+    /// The addresses are tried in turn (RFC 4975 §6.2).
+    Dial { room: RoomId, seat: SeatId, remotes: Vec<SocketAddr>, server_name: Option<Box<str>> },
     /// A dialog is over.
     Leave { room: RoomId, seat: SeatId },
 

@@ -460,7 +460,7 @@ impl Worker {
         self.outlets.close(id.0);
         self.let_go(id.0);
         if let Some(dialing) = connection.dialing {
-            self.undialed(now, &dialing);
+            self.undialed(now, dialing);
         }
         for handle in connection.sessions {
             self.remove_session(handle);
@@ -499,7 +499,7 @@ impl Worker {
             Letter::Join(join) => self.join(now, *join),
             Letter::Reoffer { room, seat, media, capabilities } => self.reoffer(now, room, seat, media, capabilities),
             Letter::Registered { room, ask, granted } => self.registered(now, room, ask, granted),
-            Letter::Dial { room, seat, remote, server_name } => self.dial(now, (room, seat), remote, server_name),
+            Letter::Dial { room, seat, remotes, server_name } => self.dial(now, (room, seat), remotes, server_name),
             Letter::Leave { room, seat } => self.leave(now, room, seat),
             Letter::Claim { worker, connection, session, path, secure } => {
                 self.claim_by_mail(now, Claimant { worker, connection, session, path, secure });

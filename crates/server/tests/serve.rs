@@ -102,6 +102,7 @@ fn health_is_told_over_http_and_nothing_else() {
     }
 }
 
+// CONFORMANCE 4975-160
 #[test]
 fn both_tls_listeners_present_a_certificate_made_once_for_the_domain() {
     let server = Server::start(EVERYTHING);

@@ -70,14 +70,22 @@ fn who_waits_and_speaks_first_has_bound_the_session_itself() {
 
 // CONFORMANCE 4975-041
 #[test]
-fn a_name_is_looked_up_and_the_first_address_that_is_allowed_is_taken() {
+fn a_name_is_looked_up_and_its_addresses_are_tried_in_turn_where_that_is_allowed() {
     let mut chat = chat();
-    chat.stage.hosts.insert("bob.example.net".to_owned(), vec![[192, 168, 0, 1].into(), [10, 9, 9, 9].into()]);
+    let addresses = [[192, 168, 0, 1], [10, 9, 9, 9], [10, 8, 8, 8]].map(IpAddr::from);
+    chat.stage.hosts.insert("bob.example.net".to_owned(), addresses.to_vec());
     let bob = chat.call(waiting("bob", "bob.example.net")).unwrap();
-    let (link, remote, _) = chat.stage.dialed.pop().expect("the switch wants a connection");
+    let (first, remote, _) = chat.stage.dialed.pop().expect("the switch wants a connection");
     assert_eq!(remote, ([10, 9, 9, 9], 7654).into());
+    // It cannot be made.
+    chat.stage.cut(first);
+    let (link, remote, _) = chat.stage.dialed.pop().expect("the switch tries the next address");
+    assert_eq!(remote, ([10, 8, 8, 8], 7654).into());
     let bind = bound_by_switch(&mut chat, bob, link);
     answer(&mut chat, bob, link, &bind, "200 OK");
+    let alice = chat.join("alice");
+    chat.say(alice, "There you are");
+    chat.hears(bob, "There you are");
 }
 
 // THREATS T19

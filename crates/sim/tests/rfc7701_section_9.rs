@@ -228,7 +228,7 @@ fn section_9_2_nicknames() {
     );
 }
 
-// CONFORMANCE 7701-117 7701-040 7701-041
+// CONFORMANCE 7701-117 7701-040 7701-041 4975-152 3862-035
 #[test]
 fn section_9_3_a_regular_message() {
     let mut stage = stage();

@@ -1,6 +1,6 @@
 //! Joining and leaving (RFC 7701 §5.2, §5.3): an INVITE, a seat at the room's home, a dialog.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -144,6 +144,8 @@ impl Ending {
     }
 }
 
+/// How many addresses of a participant are tried.
+const MAX_ADDRESSES: usize = 4;
 const NOT_FOUND: Unfit = Unfit { code: 404, reason: "" };
 const NO_DIALOG: Unfit = Unfit { code: 481, reason: "" };
 
@@ -325,18 +327,18 @@ impl Signalling {
         }
     }
 
-    /// Has the home connect to the first address to which the node may.
+    /// Has the home connect to the first address that can be reached, of those to which the node may.
     pub(super) fn dial(&mut self, now: Instant, id: SeatId, addresses: &[IpAddr], port: u16) {
         let Some(seat) = self.seats.get(&id) else { return };
         let (room, home) = (seat.room, seat.home);
         let name = seat.callee().map(|callee| callee.host).filter(|host| host.parse::<IpAddr>().is_err());
-        match addresses.iter().find(|address| self.settings.may_reach(**address)) {
-            Some(address) => {
-                let (remote, server_name) = ((*address, port).into(), name.map(Into::into));
-                self.post(home, Letter::Dial { room, seat: id, remote, server_name });
-            }
-            None => self.hang_up(now, id, Ending::Switch(Cause::NotBound)),
+        let allowed = addresses.iter().filter(|address| self.settings.may_reach(**address));
+        let remotes: Vec<SocketAddr> = allowed.map(|address| (*address, port).into()).take(MAX_ADDRESSES).collect();
+        if remotes.is_empty() {
+            return self.hang_up(now, id, Ending::Switch(Cause::NotBound));
         }
+        let server_name = name.map(Into::into);
+        self.post(home, Letter::Dial { room, seat: id, remotes, server_name });
     }
 
     /// The home has no seat to give.

@@ -24,19 +24,26 @@ pub(crate) struct Dialing {
     own_path: Box<str>,
     peer_path: Box<str>,
     secure: bool,
+    /// Addresses to be tried after this one.
+    rest: Vec<SocketAddr>,
+    server_name: Option<Box<str>>,
     /// The transaction id of the SEND that binds it, once that is out.
     transaction: Option<String>,
 }
 
 impl Worker {
-    /// Fetches the media of a seat whose session waits to be bound.
+    /// Fetches the media of a seat whose session waits to be bound, from the first of these addresses that can be reached.
     pub(crate) fn dial(
         &mut self,
         now: Instant,
         (room, seat): (RoomId, SeatId),
-        remote: SocketAddr,
+        mut remotes: Vec<SocketAddr>,
         server_name: Option<Box<str>>,
     ) {
+        if remotes.is_empty() {
+            return;
+        }
+        let remote = remotes.remove(0);
         let Some(facts) = self.awaited_facts(room, seat) else { return };
         let secure = facts.peer.secure;
         let unspecified = match remote.ip() {
@@ -53,6 +60,8 @@ impl Worker {
                 own_path: facts.own_path,
                 peer_path: facts.peer.path,
                 secure,
+                rest: remotes,
+                server_name: server_name.clone(),
                 transaction: None,
             });
         }
@@ -87,7 +96,7 @@ impl Worker {
         let Some(dialing) = ours else { return };
         let accepted = matches!(head.start, Start::Response { code: 200, .. });
         if !accepted {
-            return self.undialed(now, &dialing);
+            return self.undialed(now, dialing);
         }
         let Dialing { session, own_path, secure, .. } = &dialing;
         // A request of the peer may have bound it already.
@@ -96,10 +105,17 @@ impl Worker {
         }
     }
 
-    /// It could not be bound: the seat is given up, unless a request of the peer has bound it meanwhile.
-    pub(crate) fn undialed(&mut self, now: Instant, dialing: &Dialing) {
-        if self.awaited_facts(dialing.room, dialing.seat).is_some_and(|facts| facts.session == dialing.session) {
-            self.dismiss(now, dialing.room, dialing.seat, Cause::NotBound);
+    /// It could not be reached, or not bound. Where it was not reached the next address is tried; else the seat is given up, unless
+    /// a request of the peer has bound it meanwhile.
+    pub(crate) fn undialed(&mut self, now: Instant, dialing: Dialing) {
+        let Dialing { room, seat, session, rest, server_name, transaction, .. } = dialing;
+        if self.awaited_facts(room, seat).is_none_or(|facts| facts.session != session) {
+            return;
+        }
+        if transaction.is_none() && !rest.is_empty() {
+            self.dial(now, (room, seat), rest, server_name);
+        } else {
+            self.dismiss(now, room, seat, Cause::NotBound);
         }
     }
 }

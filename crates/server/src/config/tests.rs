@@ -6,6 +6,7 @@ fn problems(text: &str) -> Vec<String> {
     Config::parse(text).expect_err(text).iter().map(ToString::to_string).collect()
 }
 
+// CONFORMANCE 4975-032
 #[test]
 fn an_empty_file_is_the_contract_s_defaults_with_digest() {
     let config = Config::parse("").unwrap();
