@@ -273,6 +273,13 @@ impl Chat {
         assert_eq!(answer.code(), 200, "{answer:?}");
     }
 
+    /// The octets of somebody's BYE.
+    pub fn bye(&mut self, person: Person) -> Vec<u8> {
+        let guest = &mut self.guests[person.0];
+        guest.cseq += 1;
+        guest.request("BYE", guest.cseq, true, None, None).into_bytes()
+    }
+
     /// A later offer in somebody's dialog, with ACK: the answer. Without a path of its own it has that of before.
     pub fn offer_again(&mut self, person: Person, caller: impl Into<Caller>) -> SipMessage {
         let caller = caller.into();

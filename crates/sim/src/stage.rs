@@ -335,6 +335,18 @@ impl Stage {
         }
     }
 
+    /// The same, with somebody who chooses each time which of so many owners reads a letter next.
+    pub fn settle_by(&mut self, mut choose: impl FnMut(usize) -> usize) {
+        loop {
+            while self.transmit() | self.perform() {}
+            let places: Vec<Place> = self.node.with_mail().collect();
+            match places.get(choose_of(places.len(), &mut choose)) {
+                Some(place) => self.node.step(self.now, *place),
+                None => return,
+            }
+        }
+    }
+
     fn transmit(&mut self) -> bool {
         let mut any = false;
         while let Some((link, octets)) = self.node.poll_transmit() {
@@ -390,6 +402,10 @@ impl Stage {
     pub fn with_mail(&self) -> impl Iterator<Item = Place> {
         self.node.with_mail()
     }
+}
+
+fn choose_of(count: usize, choose: &mut impl FnMut(usize) -> usize) -> usize {
+    if count > 1 { choose(count) } else { 0 }
 }
 
 fn local() -> SocketAddr {

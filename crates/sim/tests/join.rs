@@ -6,7 +6,7 @@ use focus::settings::{Auth, Create, Settings};
 use sim::people::{Caller, Chat, ROOM, everywhere};
 use sim::stage::World;
 
-// CONFORMANCE 7701-001 7701-018 7701-040
+// CONFORMANCE 7701-001 7701-018 7701-040 4975-134 4975-152
 #[test]
 fn who_joins_talks_to_all_others_until_leaving() {
     everywhere(|chat| {

@@ -344,7 +344,7 @@ fn who_only_listens_or_only_speaks_is_taken_at_their_word() {
     });
 }
 
-// CONFORMANCE 7701-013 7701-044 7701-058 7701-059
+// CONFORMANCE 7701-013 7701-044 7701-058 7701-059 4975-026
 #[test]
 fn all_sessions_of_a_user_get_what_is_said_but_the_one_that_said_it() {
     everywhere(|chat| {
