@@ -5,15 +5,19 @@
 //! other usages need of them (§12–15, RFC 3311, RFC 5057, RFC 6665), session timers (RFC 4028), digest authentication
 //! (RFC 7616, RFC 8760).
 //!
-//! Deliberately not here: sockets, DNS (the user names an address), SDP, forking proxies, registrars, reliable provisional
+//! Where requests go is found by [`locate`] (RFC 3263).
+//!
+//! Deliberately not here: sockets, DNS itself, SDP, forking proxies, registrars, reliable provisional
 //! responses (RFC 3262), RFC 2543's transaction matching beyond what absorbs its retransmissions.
 
 pub mod auth;
 mod dialog;
 mod endpoint;
 mod framing;
+pub mod locate;
 mod message;
 pub mod multipart;
+mod network;
 mod parse;
 mod slots;
 mod timer;
@@ -30,6 +34,7 @@ pub use endpoint::{
 };
 pub use framing::{Frame, Framer};
 pub use message::{Body, Headers, Message, Method, Request, Response, Row, reason_phrase};
+pub use network::Network;
 pub use parse::{Malformed, parse};
 pub use slots::Id;
 pub use transport::{ConnectionId, Destination, Hop, Source, Transport};
