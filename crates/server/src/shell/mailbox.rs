@@ -68,16 +68,24 @@ struct Contents {
 pub(crate) struct Post {
     signalling: Mailbox,
     workers: Vec<Mailbox>,
+    /// Octets in one mailbox that are too many.
+    bound: usize,
+    /// How many mailboxes hold too many.
     crowded: AtomicUsize,
 }
 
 impl Post {
     /// Empty mailboxes with these bells.
     pub(crate) fn new(signalling: Bell, workers: impl IntoIterator<Item = Bell>) -> Arc<Self> {
+        Self::with_bound(CROWDED, signalling, workers)
+    }
+
+    fn with_bound(bound: usize, signalling: Bell, workers: impl IntoIterator<Item = Bell>) -> Arc<Self> {
         let mailbox = |bell| Mailbox { contents: Mutex::default(), bell };
         Arc::new(Self {
             signalling: mailbox(signalling),
             workers: workers.into_iter().map(mailbox).collect(),
+            bound,
             crowded: AtomicUsize::new(0),
         })
     }
@@ -93,7 +101,7 @@ impl Post {
         let was_crowded = {
             let mut contents = mailbox.contents.lock().unwrap_or_else(PoisonError::into_inner);
             std::mem::swap(&mut contents.items, into);
-            std::mem::take(&mut contents.octets) >= CROWDED
+            std::mem::take(&mut contents.octets) >= self.bound
         };
         if was_crowded {
             self.crowded.fetch_sub(1, Ordering::AcqRel);
@@ -118,7 +126,7 @@ impl Post {
             contents.items.append(items);
             contents.octets += octets;
             // Counted under the lock, so that whoever takes the letters finds the count made.
-            if before < CROWDED && contents.octets >= CROWDED {
+            if before < self.bound && contents.octets >= self.bound {
                 self.crowded.fetch_add(1, Ordering::AcqRel);
             }
             was_empty
@@ -171,5 +179,80 @@ impl Outgoing {
         for (place, batch) in self.batches.iter_mut().filter(|(_, batch)| !batch.is_empty()) {
             self.post.deliver(*place, batch);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use focus::Signalling;
+    use focus::signalling::Output;
+    use rand_chacha::ChaCha12Rng;
+    use rand_core::SeedableRng;
+
+    use super::*;
+
+    const WORKER: Place = Place::Worker(WorkerId(0));
+
+    /// Letters as signalling writes them: one for each room that is there from the start.
+    fn letters(count: usize) -> Vec<Item> {
+        let mut config = crate::config::Config::embedded();
+        let room = config.rooms.remove(0);
+        config.rooms =
+            (0..count).map(|number| crate::config::Room { name: format!("r{number}"), ..room.clone() }).collect();
+        let settings = Arc::new(crate::settings::settings(&config, &[], &[], 1));
+        let mut signalling = Signalling::new(settings, Box::new(ChaCha12Rng::from_seed([0; 32])));
+        signalling.handle_timeout(Instant::now());
+        let outputs = std::iter::from_fn(|| signalling.poll_output());
+        let letters: Vec<_> = outputs
+            .filter_map(|output| match output {
+                Output::Mail { mail, .. } => Some(Item::Letter(mail)),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(letters.len(), count);
+        letters
+    }
+
+    async fn rings(post: &Post) -> bool {
+        tokio::time::timeout(Duration::ZERO, post.signalling_rung()).await.is_ok()
+    }
+
+    #[tokio::test]
+    async fn while_one_mailbox_is_too_full_nobody_reads_from_sockets() {
+        let mut letters = letters(3);
+        let bell = || Bell::Task(Notify::new());
+        let bound = letters.iter().take(2).map(Item::octets).sum();
+        let post = Post::with_bound(bound, bell(), [bell()]);
+        let mut outgoing = Outgoing::new(post.clone());
+        let crowded = [true, true, false].map(|_| {
+            outgoing.add(WORKER, letters.remove(0));
+            outgoing.post();
+            post.is_crowded()
+        });
+        assert_eq!(crowded, [false, true, true]);
+        assert!(!rings(&post).await);
+        let mut taken = VecDeque::new();
+        post.take(WORKER, &mut taken);
+        assert_eq!((taken.len(), post.is_crowded()), (3, false));
+        assert!(rings(&post).await, "those who waited are told");
+        post.take(WORKER, &mut VecDeque::new());
+        assert!(!rings(&post).await && !post.is_crowded());
+    }
+
+    #[tokio::test]
+    async fn a_bell_rings_for_a_mailbox_that_was_empty() {
+        let post = Post::new(Bell::Task(Notify::new()), []);
+        let mut outgoing = Outgoing::new(post.clone());
+        outgoing.post();
+        assert!(!rings(&post).await);
+        let mut rung = Vec::new();
+        for letter in letters(2) {
+            outgoing.add(Place::Signalling, letter);
+            outgoing.post();
+            rung.push(rings(&post).await);
+        }
+        assert_eq!(rung, [true, false]);
     }
 }

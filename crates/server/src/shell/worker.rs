@@ -28,7 +28,8 @@ use crate::listen::{self, PAUSE, Refused};
 const READ: usize = 64 * 1024;
 /// Turns before the poll is asked again.
 const TURNS: usize = 16;
-/// Octets to be rendered for others at which a turn is interrupted by a flush, so that they are still in the cache.
+/// Octets read, or to be rendered for others, at which a turn is interrupted by a flush: so they are still in the cache, and what
+/// one turn can gather is bounded.
 const BATCH: usize = 256 * 1024;
 /// Connections of one listener accepted before anything else is looked at.
 const ACCEPTS: usize = 64;
@@ -381,25 +382,30 @@ impl Shell {
     }
 
     fn read_streams(&mut self, now: Instant) {
+        let mut unflushed = 0;
         for _ in 0..self.ready.len() {
             let Some(id) = self.ready.pop_front() else { break };
-            self.read(now, id);
-            if self.core.batch_octets() >= BATCH {
+            unflushed += self.read(now, id);
+            if unflushed >= BATCH || self.core.batch_octets() >= BATCH {
+                unflushed = 0;
                 self.flush(now);
+                self.outgoing.post();
+                if self.post.is_crowded() {
+                    break;
+                }
             }
         }
     }
 
-    fn read(&mut self, now: Instant, id: ConnectionId) {
+    /// One read. Says how many octets it brought.
+    fn read(&mut self, now: Instant, id: ConnectionId) -> usize {
         let reads = self.core.reads(id);
-        let Some(stream) = self.streams.get_mut(id.slot()).and_then(Option::as_mut) else { return };
-        if stream.id != id {
-            return;
-        }
+        let stream = self.streams.get_mut(id.slot()).and_then(Option::as_mut).filter(|stream| stream.id == id);
+        let Some(stream) = stream else { return 0 };
         stream.listed = false;
         if !reads {
             // Listed again when the worker asks for it.
-            return;
+            return 0;
         }
         match stream.connection.read(&mut self.buffer) {
             Ok(Incoming::Octets { count, drained }) => {
@@ -410,8 +416,12 @@ impl Shell {
                 if let Some(octets) = self.buffer.get(..count).filter(|octets| !octets.is_empty()) {
                     self.core.handle_input(now, Input::Received { connection: id, octets });
                 }
+                count
             }
-            Ok(Incoming::End) | Err(_) => self.failed.push(id),
+            Ok(Incoming::End) | Err(_) => {
+                self.failed.push(id);
+                0
+            }
         }
     }
 
