@@ -389,6 +389,8 @@ async fn datagrams(server: &Server) -> io::Result<UdpSocket> {
     let any = if remote.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
     let udp = UdpSocket::bind(any).await?;
     udp.connect(remote).await?;
+    // Before the runtime knows that the socket takes datagrams it lets none out.
+    udp.writable().await?;
     Ok(udp)
 }
 
@@ -402,4 +404,18 @@ fn opening(tls: &Arc<ClientConfig>, host: String, port: u16, secure: Option<Stri
         };
         timeout(CONNECT, Wire::connect(&host, port, security)).await?
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_first_datagram_goes_out_at_once() {
+        let peer = std::net::UdpSocket::bind("127.0.0.1:0").expect("a socket");
+        let port = peer.local_addr().expect("an address").port();
+        let server = Server { host: "127.0.0.1".to_owned(), port, transport: Transport::Udp, name: String::new() };
+        let udp = datagrams(&server).await.expect("a socket");
+        assert_eq!(udp.try_send(b"hello").ok(), Some(5));
+    }
 }

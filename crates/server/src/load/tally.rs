@@ -34,14 +34,11 @@ impl Line {
 
     /// The message that these octets begin.
     pub(super) fn read(octets: &[u8]) -> Option<Self> {
-        let head = octets.get(..octets.len().min(SMALLEST))?.strip_prefix(b"load ")?;
-        let mut fields = head.split(|octet| *octet == b' ').map(|field| std::str::from_utf8(field).ok());
-        let run = u32::from_str_radix(fields.next()??, 16).ok()?;
-        let sender = fields.next()??.parse().ok()?;
-        let number = fields.next()??.parse().ok()?;
-        let stamp = Duration::from_nanos(fields.next()??.parse().ok()?);
-        // What follows the last field shows that it is whole.
-        fields.next()?;
+        let mut rest = octets.get(..octets.len().min(SMALLEST))?.strip_prefix(b"load ")?;
+        let run = u32::try_from(field(&mut rest, 16)?).ok()?;
+        let sender = u32::try_from(field(&mut rest, 10)?).ok()?;
+        let number = u32::try_from(field(&mut rest, 10)?).ok()?;
+        let stamp = Duration::from_nanos(field(&mut rest, 10)?);
         Some(Self { run, sender, number, stamp })
     }
 
@@ -52,9 +49,25 @@ impl Line {
     }
 
     fn is_whole(&self, octets: &[u8], sizes: (usize, usize)) -> bool {
-        let filling = octets.iter().rev().take_while(|octet| **octet == b'.').count();
-        octets.len() == self.size(sizes) && octets.len().saturating_sub(filling) <= SMALLEST
+        let filling = octets.get(SMALLEST..).unwrap_or_default();
+        // Without a way out on the way, so that many octets are looked at at once.
+        let differences = filling.iter().fold(0, |differences, octet| differences | (octet ^ b'.'));
+        octets.len() == self.size(sizes) && differences == 0
     }
+}
+
+/// A number and the space behind it, which shows that it is whole.
+fn field(rest: &mut &[u8], radix: u32) -> Option<u64> {
+    let mut value = 0_u64;
+    for (at, octet) in rest.iter().enumerate() {
+        if *octet == b' ' && at > 0 {
+            *rest = rest.get(at + 1..)?;
+            return Some(value);
+        }
+        let digit = char::from(*octet).to_digit(radix)?;
+        value = value.checked_mul(u64::from(radix))?.checked_add(u64::from(digit))?;
+    }
+    None
 }
 
 /// What one participant has heard of each sender.
@@ -225,7 +238,7 @@ fn bucket(nanos: u64) -> usize {
 fn upper(bucket: usize) -> u64 {
     let power = (bucket / 16).saturating_sub(1);
     let first = (bucket - power * 16) as u64;
-    ((first + 1) << power) - 1
+    (first << power) + ((1 << power) - 1)
 }
 
 #[cfg(test)]
@@ -247,11 +260,21 @@ mod tests {
             assert!(line.is_whole(&octets, sizes) && (64..=300).contains(&octets.len()));
             octets.pop();
             assert!(!line.is_whole(&octets, sizes));
+            octets.push(b'x');
+            assert!(!line.is_whole(&octets, sizes) || octets.len() == SMALLEST);
         }
         let longest = Line { run: u32::MAX, sender: 99_999, number: u32::MAX, stamp: Duration::from_secs(86_400) };
         longest.write((64, 64), &mut octets);
         assert_eq!(Line::read(&octets), Some(longest));
-        for other in [b"hello".as_slice(), b"", b"load ", b"load 00000007 1 2", b"load 00000007 1 x 3 ...."] {
+        for other in [
+            b"hello".as_slice(),
+            b"",
+            b"load ",
+            b"load 00000007 1 2",
+            b"load 00000007 1 x 3 ....",
+            b"load 00000007  1 2 3 ",
+            b"load 100000007 1 2 3 ",
+        ] {
             assert_eq!(Line::read(other), None);
         }
     }
