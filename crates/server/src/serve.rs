@@ -49,7 +49,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         Some(file) => read(file)?,
         None => Config::embedded(),
     };
-    telemetry::begin()?;
+    let _log = telemetry::begin()?;
     let workers = std::thread::available_parallelism().map_or(1, |count| u8::try_from(count.get()).unwrap_or(u8::MAX));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     LocalSet::new().block_on(&runtime, serve(&config, workers))

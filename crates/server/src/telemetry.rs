@@ -8,6 +8,7 @@ use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
 use tracing_subscriber::filter::LevelFilter;
@@ -20,34 +21,61 @@ const LINES: usize = 1024;
 /// Octets of a line; what is beyond is cut.
 const LINE: usize = 1024;
 
+/// How long the end may wait for the last lines to be read.
+const PARTING: Duration = Duration::from_millis(200);
+
+/// What the thread that writes is handed.
+enum Entry {
+    Line(Vec<u8>),
+    /// To be told when everything before it is written.
+    Mark(SyncSender<()>),
+}
+
+/// The log. Dropped, it sees to it that the last lines get out.
+pub(crate) struct Log {
+    entries: SyncSender<Entry>,
+}
+
+impl Drop for Log {
+    fn drop(&mut self) {
+        let (written, mark) = sync_channel(1);
+        if self.entries.try_send(Entry::Mark(written)).is_ok() {
+            let _ = mark.recv_timeout(PARTING);
+        }
+    }
+}
+
 /// Begins to log.
 ///
 /// # Errors
 ///
 /// `TERTULIA_LOG` names no level.
-pub(crate) fn begin() -> anyhow::Result<()> {
+pub(crate) fn begin() -> anyhow::Result<Log> {
     let level = match std::env::var(VARIABLE) {
         Err(_) => LevelFilter::INFO,
         Ok(text) => text.parse().map_err(|_| {
             anyhow!("{VARIABLE}: {text:?} is no level; right would be off, error, warn, info, debug or trace")
         })?,
     };
-    let (lines, waiting) = sync_channel(LINES);
+    let (entries, waiting) = sync_channel(LINES);
     let lost = Arc::new(AtomicU64::new(0));
-    let lines = Lines { lines, lost: lost.clone() };
+    let lines = Lines { entries: entries.clone(), lost: lost.clone() };
     std::thread::Builder::new()
         .name("log".to_owned())
-        .spawn(move || write_lines(&waiting, &lost))
+        .spawn(move || write_entries(&waiting, &lost))
         .context("cannot start the thread that logs")?;
     tracing_subscriber::fmt().with_max_level(level).with_ansi(false).with_target(false).with_writer(lines).init();
-    Ok(())
+    Ok(Log { entries })
 }
 
-fn write_lines(waiting: &Receiver<Vec<u8>>, lost: &AtomicU64) {
-    while let Ok(line) = waiting.recv() {
+/// Writes what waits. Nobody is left to be told that standard error fails.
+fn write_entries(waiting: &Receiver<Entry>, lost: &AtomicU64) {
+    while let Ok(entry) = waiting.recv() {
         let mut stderr = io::stderr().lock();
-        // Nobody is left to be told that standard error fails.
-        let _ = stderr.write_all(&line);
+        match entry {
+            Entry::Line(line) => drop(stderr.write_all(&line)),
+            Entry::Mark(written) => drop(written.send(())),
+        }
         let lost = lost.swap(0, Ordering::Relaxed);
         if lost > 0 {
             let _ = writeln!(stderr, "{lost} lines were lost: they were not read in time");
@@ -56,7 +84,7 @@ fn write_lines(waiting: &Receiver<Vec<u8>>, lost: &AtomicU64) {
 }
 
 struct Lines {
-    lines: SyncSender<Vec<u8>>,
+    entries: SyncSender<Entry>,
     lost: Arc<AtomicU64>,
 }
 
@@ -71,7 +99,7 @@ impl<'a> MakeWriter<'a> for Lines {
 impl Write for &Lines {
     /// One event, as `tracing_subscriber::fmt` hands it over.
     fn write(&mut self, event: &[u8]) -> io::Result<usize> {
-        if self.lines.try_send(line(event)).is_err() {
+        if self.entries.try_send(Entry::Line(line(event))).is_err() {
             self.lost.fetch_add(1, Ordering::Relaxed);
         }
         Ok(event.len())

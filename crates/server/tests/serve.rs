@@ -37,6 +37,9 @@ fn sigterm_ends_it_with_zero() {
     let mut server = Server::start(EVERYTHING);
     server.terminate();
     assert_eq!(server.child.wait().unwrap().code(), Some(0));
+    let mut said = String::new();
+    server.child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+    assert!(said.ends_with("INFO ended\n"), "{said}");
 }
 
 #[test]
