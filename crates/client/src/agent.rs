@@ -73,6 +73,7 @@ impl Agent {
         if let State::Seated(seat) = &mut self.state {
             seat.media.handle_timeout(now);
         }
+        self.check_pause(now);
         self.pump(now);
     }
 
@@ -88,7 +89,7 @@ impl Agent {
             State::Seated(seat) => seat.media.poll_timeout(),
             State::Idle | State::Calling(_) => None,
         };
-        self.endpoint.poll_timeout().into_iter().chain(media).min()
+        self.endpoint.poll_timeout().into_iter().chain(media).chain(self.pause()).min()
     }
 
     /// The room one is in, or about to enter or leave.
@@ -207,7 +208,7 @@ impl Agent {
         match &mut self.state {
             State::Seated(seat) => match seat.stage {
                 Stage::Joined => Ok(seat),
-                Stage::Offering(_) | Stage::Waiting | Stage::Reopening => Err(Refused::Interrupted),
+                Stage::Pausing(_) | Stage::Offering(_) | Stage::Waiting | Stage::Reopening => Err(Refused::Interrupted),
                 Stage::Entering | Stage::Leaving => Err(Refused::NotJoined),
             },
             State::Idle | State::Calling(_) => Err(Refused::NotJoined),
@@ -269,7 +270,7 @@ impl Agent {
                 seat.resumed = Some(now);
                 Event::Resumed(seat.room.clone())
             }
-            Stage::Joined | Stage::Offering(_) | Stage::Waiting | Stage::Leaving => return,
+            _ => return,
         };
         seat.stage = Stage::Joined;
         self.tell(event);
@@ -282,7 +283,7 @@ impl Agent {
             Stage::Joined if may_be_replaced => self.interrupted(now),
             Stage::Joined | Stage::Reopening => self.lose_media(now),
             // The answer to the re-INVITE, or to the BYE, is what comes next.
-            Stage::Offering(_) | Stage::Waiting | Stage::Leaving => {}
+            Stage::Pausing(_) | Stage::Offering(_) | Stage::Waiting | Stage::Leaving => {}
         }
     }
 

@@ -50,7 +50,9 @@ pub(crate) enum Stage {
     Entering,
     /// It is.
     Joined,
-    /// It is gone, and the re-INVITE for another waits for its answer.
+    /// It is gone; perhaps a BYE is on its way, for which is waited until then.
+    Pausing(Instant),
+    /// The re-INVITE for another waits for its answer.
     Offering(sip::ClientId),
     /// The re-INVITE crossed one of the room's, and is to be sent again.
     Waiting,

@@ -17,6 +17,10 @@ fn interrupted() -> Bench {
     r.sent_media();
     r.media_breaks();
     assert_eq!(r.event(), Event::NotDelivered { message: lost, code: None });
+    assert_eq!(r.agent.say(r.now, "too late"), Err(Refused::Interrupted));
+    r.pass(Duration::from_millis(499));
+    r.expect_silence();
+    r.pass(Duration::from_millis(1));
     assert_eq!(r.event(), Event::Interrupted);
     expect_offer(&mut r);
     r
@@ -98,10 +102,11 @@ fn a_nickname_that_was_asked_for_is_not_known_to_be_granted() {
     let mut r = Bench::joined();
     assert_eq!(r.agent.nick(r.now, Some("Al")), Ok(()));
     r.drain();
+    r.sent_media();
     r.media_breaks();
     let nickname = Some("Al".to_owned());
     assert_eq!(r.event(), Event::Nickname { nickname, outcome: Err(NicknameFailure::NoAnswer) });
-    assert_eq!(r.event(), Event::Interrupted);
+    r.expect_silence();
 }
 
 #[test]
@@ -114,6 +119,7 @@ fn a_connection_that_breaks_at_once_again_is_not_replaced_for_ever() {
         assert!(matches!(r.event(), Event::Resumed(_)));
         r.pass(Duration::from_secs(later));
         r.media_breaks();
+        r.pass(Duration::from_millis(500));
         let told = r.event();
         if replaced {
             assert_eq!(told, Event::Interrupted);
@@ -169,6 +175,17 @@ fn a_re_invite_that_crosses_one_of_the_room_is_sent_again() {
     r.pass(Duration::from_millis(1950));
     let again = r.next_sip();
     assert!(again.starts_with("INVITE "), "{again}");
+}
+
+#[test]
+fn a_room_may_close_the_connection_before_its_bye() {
+    let mut r = Bench::joined();
+    r.media_breaks();
+    r.requests(1, "BYE", "Reason: SIP ;cause=410\n", "");
+    assert!(r.next_sip().starts_with("SIP/2.0 200 "));
+    assert_eq!(r.event(), Event::Left(Leaving::Dismissed { reason: Some("SIP ;cause=410".to_owned()) }));
+    r.pass(Duration::from_secs(100));
+    r.expect_silence();
 }
 
 #[test]

@@ -410,6 +410,6 @@ fn a_quiet_session_shows_that_it_lives() {
     // No answer: the connection is dead.
     r.pass(Duration::from_secs(60));
     r.sent_media();
-    r.pass(Duration::from_secs(30));
+    r.pass(Duration::from_millis(30_500));
     assert_eq!(r.event(), Event::Interrupted);
 }

@@ -229,7 +229,11 @@ fn the_end_of_the_server_is_the_end_of_the_talk() {
     let people = [Chat::join(&server, "alice", "udp", &[]), Chat::join(&server, "bob", "tcp", &[])];
     server.terminate();
     for who in people {
-        let line = who.line();
+        let mut line = who.line();
+        // The server may take its time between the end of the connection and its BYE.
+        if line.starts_with("! the connection for messages broke") {
+            line = who.line();
+        }
         assert!(line.starts_with("! the room sent you away"), "{}: {line}", who.name);
         who.expect_end(&[], 1);
     }

@@ -12,6 +12,8 @@ use crate::seat::Stage;
 
 /// A session that fails so soon after it was replaced is not replaced again.
 const STEADY: Duration = Duration::from_secs(10);
+/// A room that sends somebody away may close the connection first: its BYE has this long to come.
+const PAUSE: Duration = Duration::from_millis(500);
 /// The peer has an INVITE of its own under way (RFC 3261 §14.2).
 const REQUEST_PENDING: u16 = 491;
 
@@ -22,8 +24,29 @@ impl Agent {
         if seat.resumed.is_some_and(|resumed| now.saturating_duration_since(resumed) < STEADY) {
             return self.lose_media(now);
         }
-        seat.description.renew(&mut *(self.random)());
+        seat.stage = Stage::Pausing(now + PAUSE);
         self.close_media(now);
+    }
+
+    /// When the pause is over.
+    pub(super) fn pause(&self) -> Option<Instant> {
+        match &self.state {
+            State::Seated(seat) => match seat.stage {
+                Stage::Pausing(until) => Some(until),
+                _ => None,
+            },
+            State::Idle | State::Calling(_) => None,
+        }
+    }
+
+    /// Nothing came in the pause: the room may still be there.
+    pub(super) fn check_pause(&mut self, now: Instant) {
+        if self.pause().is_none_or(|until| now < until) {
+            return;
+        }
+        if let State::Seated(seat) = &mut self.state {
+            seat.description.renew(&mut *(self.random)());
+        }
         self.tell(Event::Interrupted);
         self.offer_anew(now);
     }
