@@ -118,6 +118,15 @@ impl Dialog {
         self.routes.iter().map(|route| &**route)
     }
 
+    /// Whether a request comes from where the peer was seen last: over that connection, or in a datagram from that address.
+    #[must_use]
+    pub fn is_from_peer(&self, source: &Source) -> bool {
+        match source.connection {
+            Some(connection) => self.peer.connection == Some(connection),
+            None => self.peer.connection.is_none() && self.peer.remote == source.remote,
+        }
+    }
+
     /// The dialog that a response with `to_tag` to this request makes (RFC 3261 §12.1.1).
     pub(crate) fn called(request: &Request, to_tag: Token, source: &Source) -> Self {
         let header = |name| request.header(name).unwrap_or_default();
@@ -211,14 +220,6 @@ impl Dialog {
         self.routes = routes_of(response);
         self.refresh_target(&response.headers);
         self.stage = Stage::Confirmed;
-    }
-
-    /// Whether a request comes from where the peer was seen.
-    pub(crate) fn is_from_peer(&self, source: &Source) -> bool {
-        match source.connection {
-            Some(connection) => self.peer.connection == Some(connection),
-            None => self.peer.connection.is_none() && self.peer.remote == source.remote,
-        }
     }
 
     /// A request in this dialog (§12.2.1.1), its Via left empty.

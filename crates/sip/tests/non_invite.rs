@@ -33,14 +33,14 @@ fn options_is_answered_with_what_is_supported() {
 #[test]
 fn a_repeated_request_gets_the_same_answer_for_32_s() {
     let mut r = Bench::new();
-    r.a(request("OPTIONS", 1));
-    r.a(request("OPTIONS", 1));
-    r.expect("event Request OPTIONS");
+    r.a(request("MESSAGE", 1));
+    r.a(request("MESSAGE", 1));
+    r.expect("event Request MESSAGE");
     r.respond(Answer::new(200));
     let answer = r.last_response();
     r.pass_ms(31_000);
-    r.a(request("OPTIONS", 1));
-    r.expect("R: 200 OPTIONS\nR: 200 OPTIONS");
+    r.a(request("MESSAGE", 1));
+    r.expect("R: 200 MESSAGE\nR: 200 MESSAGE");
     assert_eq!(r.last_response(), answer);
     r.pass_ms(1_000);
     assert_eq!(r.endpoint.counts().server_transactions, 0);
@@ -281,6 +281,20 @@ fn what_transactions_hold_is_bounded_in_octets() {
     r.pass_ms(32_000);
     r.a(request("MESSAGE", 1000).body("application/sdp", "x"));
     assert_eq!(r.events.len(), 1);
+}
+
+// CONFORMANCE 3261-8.2.7-1. THREATS T16.
+#[test]
+fn who_has_proven_nothing_leaves_nothing() {
+    for (method, code) in [("OPTIONS", 200), ("OPTIONS", 404), ("SUBSCRIBE", 401), ("MESSAGE", 501), ("INFO", 405)] {
+        let mut r = Bench::new();
+        for _ in 0..2 {
+            r.a(request(method, 1));
+            r.respond(Answer::new(code));
+            r.expect(&format!("event Request {method}\nR: {code} {method}"));
+        }
+        assert_eq!((r.endpoint.counts(), r.endpoint.poll_timeout()), (sip::Counts::default(), None));
+    }
 }
 
 // CONFORMANCE 3261-8.2.7-1. THREATS T16.

@@ -206,8 +206,7 @@ impl Endpoint {
         let agreed = dialog.and_then(|_| self.agree(&request, &mut answer));
         let response = self.presets.respond(&request, &transaction.to_tag, answer).encode();
         self.wire.reply(&reply, response.clone());
-        let next = if dialog.is_none() && matches!(code, 401 | 407) {
-            // §26.3.2.4: who has proven nothing gets no state and no repetition. Its ACK is a stray one.
+        let next = if dialog.is_none() && leaves_nothing(&request.method, code) {
             Next::Remove
         } else {
             let mut clock = clock!(self, now);
@@ -335,6 +334,12 @@ pub(super) struct Arrival {
     pub(super) key: Arc<str>,
     pub(super) reply: Reply,
     pub(super) request: Arc<Request>,
+}
+
+/// What is answered without state (§8.2.7, §26.3.2.4): who has proven nothing leaves nothing, and asked again, these give the
+/// same answer. The ACK to such a refusal of an INVITE is a stray one.
+fn leaves_nothing(method: &Method, code: u16) -> bool {
+    *method == Method::OPTIONS || matches!(code, 401 | 405 | 407 | 501)
 }
 
 /// How long an INVITE stands (§13.3.1, §20.19).
