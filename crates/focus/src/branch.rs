@@ -129,7 +129,9 @@ impl Branches {
         let Some(branch) = self.branches.get(&room) else { return };
         if message.end == Some(Flag::Last) {
             let parcel = whole(message, outlets, rng);
-            let large = message.octets.len() as u64 > branch.congested_max;
+            // Only what is for all may be left out (RFC 7701 §6.4).
+            let for_all = matches!(message.audience, Audience::Everyone { .. });
+            let large = for_all && message.octets.len() as u64 > branch.congested_max;
             branch.recipients(message, sessions, |connection, session| {
                 outlets.push_message(connection, session, parcel, large);
             });
@@ -175,20 +177,18 @@ impl Branches {
         let parcel = stream.piece(id, octets, end, outlets);
         let past = stream.offset;
         stream.recipients.retain(|handle| sessions.get(*handle).is_some_and(|session| !session.ended));
-        for handle in &stream.recipients {
-            let Some(session) = sessions.get(*handle) else { continue };
-            if session.max_size.is_none_or(|max| past <= max) {
+        let fits = |handle: &Handle| {
+            sessions.get(*handle).is_some_and(|session| session.max_size.is_none_or(|max| past <= max))
+        };
+        let (recipients, oversized): (Vec<Handle>, Vec<Handle>) =
+            std::mem::take(&mut stream.recipients).into_iter().partition(fits);
+        stream.recipients = recipients;
+        let abort = (!oversized.is_empty()).then(|| stream.piece(id, &[], Some(Flag::Abort), outlets));
+        let parcels = stream.recipients.iter().map(|handle| (handle, parcel));
+        for (handle, parcel) in parcels.chain(oversized.iter().zip(abort.into_iter().cycle())) {
+            if let Some(session) = sessions.get(*handle) {
                 outlets.push(session.connection.0, *handle, parcel);
             }
-        }
-        let oversized: Vec<Handle> = stream
-            .recipients
-            .iter()
-            .filter(|handle| sessions.get(**handle).is_some_and(|s| s.max_size.is_some_and(|max| past > max)))
-            .copied()
-            .collect();
-        for handle in oversized {
-            self.cut(id, handle, sessions, outlets);
         }
         if end.is_some() {
             self.streams.remove(&id);
@@ -245,7 +245,8 @@ impl Branches {
         transaction: &str,
         sessions: &Arena<Session>,
     ) -> Option<StreamId> {
-        let stem = transaction.as_bytes().strip_suffix(sessions.get(handle)?.suffix())?;
+        let (stem, tail) = transaction.as_bytes().split_at_checked(size_of::<Stem>())?;
+        tail.strip_prefix(sessions.get(handle)?.suffix()).filter(|rest| matches!(rest, [] | [b'X', ..]))?;
         self.find(handle, |stream| stream.stem == stem)
     }
 
@@ -363,7 +364,7 @@ fn whole_parcel(stem: Stem, octets: &[u8], origin: Option<SessionId>, outlets: &
 fn stem_not_in(octets: &[u8], rng: &mut dyn Rng) -> Stem {
     loop {
         let mut stem = Stem::default();
-        stem.copy_from_slice(ident(rng, 16).as_bytes());
+        stem.copy_from_slice(ident(rng, size_of::<Stem>()).as_bytes());
         if memmem::find(octets, &stem).is_none() {
             return stem;
         }

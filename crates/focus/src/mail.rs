@@ -22,7 +22,12 @@ impl Mail {
     pub fn octets(&self) -> usize {
         size_of::<Self>()
             + match &self.0 {
-                Letter::Post(post) => post.octets.len(),
+                Letter::Post(post) => {
+                    let uris = post.from.iter().chain(&post.to).map(String::len);
+                    post.octets.len() + post.content_type.len() + uris.sum::<usize>()
+                }
+                Letter::Nickname { reply, .. } | Letter::Named { reply, .. } => reply.to_path.len(),
+                Letter::Claim { path, session, .. } => path.len() + session.len(),
                 Letter::Pass { octets, .. } => octets.len(),
                 Letter::Passed { octets, .. } => octets.len(),
                 Letter::Deliver(delivery) => delivery.octets.len(),
@@ -41,7 +46,7 @@ pub(crate) enum Letter {
     /// Somebody has been admitted and wants a seat.
     Join(Box<Join>),
     /// A session description has come in somebody's dialog. Answered by `Agreed`.
-    Reoffer { room: RoomId, seat: SeatId, media: Peer, capabilities: Capabilities },
+    Reoffer { room: RoomId, seat: SeatId, number: u64, media: Peer, capabilities: Capabilities },
     /// What the registry of the domain has answered to a room.
     Registered { room: RoomId, ask: room::AskId, granted: bool },
     /// The media of a seat are to be fetched: its participant waits to be connected to (RFC 6135).
@@ -54,7 +59,7 @@ pub(crate) enum Letter {
     /// The seat is taken; this is the session-id for the answer's path.
     Joined { seat: SeatId, session: Box<str> },
     /// The session-id for the answer to a later offer: the one there is, or a new one.
-    Agreed { seat: SeatId, session: Box<str> },
+    Agreed { seat: SeatId, number: u64, session: Box<str> },
     /// A room asks the registry of the domain, or tells it something.
     Register { room: RoomId, home: WorkerId, registration: room::Registration },
     /// It is not.

@@ -154,11 +154,14 @@ impl Node {
     }
 
     /// The next MSRP connection that has something to send; answer with [`Node::handle_transmitted`].
-    pub fn poll_transmit(&mut self) -> Option<(LinkId, Vec<u8>)> {
+    pub fn poll_transmit(&mut self, now: Instant) -> Option<(LinkId, Vec<u8>)> {
         for index in 0..self.workers.len() {
             let id = WorkerId(index as u8);
-            let transmission =
-                self.worker(id)?.poll_transmit().map(|(connection, octets)| (connection, octets.to_vec()));
+            let worker = self.worker(id)?;
+            let mut transmission = worker.poll_transmit().map(|(connection, octets)| (connection, octets.to_vec()));
+            if transmission.is_none() && worker.handle_flushed(now) {
+                transmission = worker.poll_transmit().map(|(connection, octets)| (connection, octets.to_vec()));
+            }
             self.gather(id);
             if let Some((connection, octets)) = transmission {
                 self.transmitting = index;

@@ -23,6 +23,8 @@ use crate::session::Session;
 pub(crate) const LIMIT: usize = 1024 * 1024;
 /// Octets beyond [`LIMIT`] for what must not be left out.
 const RESERVE: usize = 64 * 1024;
+/// Octets that are rendered for one send while the socket takes them.
+const SLICE: usize = 256 * 1024;
 /// Octets waiting for one connection from which on it is congested: 80 %.
 const CONGESTED_AT: usize = LIMIT / 5 * 4;
 /// Octets waiting for one connection from which on all senders are held back that fill it.
@@ -38,8 +40,10 @@ const NONE: u32 = u32::MAX;
 
 mod pen;
 
-/// The random part that the transaction ids of one fan-out share: 16 characters of 62, 95 bits.
-pub(crate) type Stem = [u8; 16];
+/// The random part that the transaction ids of one fan-out share: 12 characters of 62, 71 bits (RFC 4975 §7.1 asks for 64). Behind
+/// it stands what tells the session on its connection and, from the second chunk of a message on, its offset: 32 characters at
+/// the most.
+pub(crate) type Stem = [u8; 12];
 
 /// What several connections, or one, are to be sent.
 #[derive(Debug)]
@@ -124,6 +128,8 @@ pub(crate) struct Outlets {
     sending: Option<(u32, bool)>,
     /// Whose messages were rendered for the present connection, and whether in pieces.
     origins: Vec<(SessionId, bool)>,
+    /// Copies that were ended in this batch: nothing of them goes out any more.
+    cut: Vec<(StreamId, Handle)>,
     notices: VecDeque<Notice>,
 }
 
@@ -314,19 +320,33 @@ impl Outlets {
         if direct {
             out.clear();
         }
-        let (mut link, sent) = (outlet.first, outlet.sent);
+        let (mut link, last, sent) = (outlet.first, outlet.last, outlet.sent);
         (outlet.first, outlet.last, outlet.dirty) = (NONE, NONE, false);
         self.origins.clear();
         let connection = Handle { slot, generation: outlet.generation };
         while link != NONE {
+            if direct && out.len() >= SLICE {
+                // The rest after this is sent: only what the socket refuses counts as waiting.
+                (outlet.first, outlet.last, outlet.dirty) = (link, last, true);
+                self.dirty.push_front(slot);
+                break;
+            }
             let Link { parcel, session, next } = self.links[link as usize];
             link = next;
             let parcel = &self.parcels[parcel as usize];
+            if let Content::Piece { stream, .. } = parcel.content
+                && self.cut.contains(&(stream, session))
+            {
+                continue;
+            }
             let queued = if direct { out.len() } else { out.len() - sent };
             let mut pen = Pen { out: &mut out, arena: &self.arena, open: &mut outlet.open };
-            match pen.write(&parcel.content, session, sessions.get(session), LIMIT.saturating_sub(queued)) {
+            match pen.write(&parcel.content, session, sessions.get(session), queued) {
                 Written::Whole => {}
-                Written::Cut(stream) => self.notices.push_back(Notice::Cut { stream, session }),
+                Written::Cut(stream) => {
+                    self.cut.push((stream, session));
+                    self.notices.push_back(Notice::Cut { stream, session });
+                }
                 Written::LeftOut => self.notices.push_back(Notice::LeftOut { session }),
                 Written::Overflow => {
                     self.notices.push_back(Notice::Overflow { connection });
@@ -374,6 +394,7 @@ impl Outlets {
     }
 
     fn end_batch(&mut self) {
+        self.cut.clear();
         self.parcels.clear();
         self.links.clear();
         for buffer in [&mut self.arena, &mut self.scratch] {

@@ -61,7 +61,7 @@ pub(crate) struct Session {
 
 impl Session {
     pub(crate) fn new(facts: Facts, connection: ConnectionId, slot: u32, max_message: u64) -> Self {
-        let suffix = base36(slot);
+        let suffix = base36(slot.into());
         let mut opening = suffix.clone();
         opening.extend_from_slice(b" SEND\r\nTo-Path: ");
         opening.extend_from_slice(facts.peer.path.as_bytes());
@@ -128,7 +128,8 @@ impl Session {
     }
 }
 
-fn base36(mut number: u32) -> Vec<u8> {
+/// A number in digits and small letters.
+pub(crate) fn base36(mut number: u64) -> Vec<u8> {
     let mut digits = Vec::new();
     loop {
         digits.push(b"0123456789abcdefghijklmnopqrstuvwxyz"[(number % 36) as usize]);

@@ -335,7 +335,7 @@ impl Signalling {
     fn read_mail(&mut self, now: Instant, mail: Mail) {
         match mail.0 {
             Letter::Joined { seat, session } => self.joined(now, seat, &session),
-            Letter::Agreed { seat, session } => self.agreed(now, seat, &session),
+            Letter::Agreed { seat, number, session } => self.agreed(now, seat, number, &session),
             Letter::Register { room, home, registration } => {
                 if let Some((ask, granted)) = self.nicknames.handle_input(now, &registration) {
                     self.post(home, Letter::Registered { room, ask, granted });

@@ -124,7 +124,7 @@ impl Worker {
                 }
                 Some(event @ Event::Malformed { .. }) => {
                     used += octets;
-                    self.malformed(id, &event);
+                    self.malformed(now, id, &event);
                 }
             }
         }
@@ -222,6 +222,10 @@ impl Worker {
                     None => Found::Elsewhere,
                 },
                 Err(Unclaimed::Refused(code)) => Found::Refused(code),
+                // A connection that serves others already does not wait for one.
+                Err(Unclaimed::NotYet) if self.connections.get(id.0).is_some_and(|c| !c.sessions.is_empty()) => {
+                    Found::Refused(481)
+                }
                 Err(Unclaimed::NotYet) => {
                     let (session, path) = (name.into(), own.into());
                     if !self.put_off(Claimant { worker: home, connection: id, session, path, secure }) {
@@ -245,9 +249,10 @@ impl Worker {
         Found::Elsewhere
     }
 
-    /// A request for a session that is not there: a peer that goes on guessing is cut off (RFC 4975 §14.1).
+    /// A request for a session that is not there, or one that cannot be read: a peer that goes on so before it has a session is cut
+    /// off (RFC 4975 §14.1). One that has may be late for another that has ended (§5.4).
     fn missed(&mut self, id: ConnectionId) {
-        if let Some(connection) = self.connections.get_mut(id.0) {
+        if let Some(connection) = self.connections.get_mut(id.0).filter(|connection| connection.sessions.is_empty()) {
             connection.misses = connection.misses.saturating_add(1);
         }
     }
@@ -290,13 +295,27 @@ impl Worker {
             Frame::Nickname { session, reply, .. } if flag != Flag::Last => self.answer_session(session, &reply, 400),
             Frame::Nickname { session, reply, wanted } => self.nickname(now, session, reply, wanted),
         }
+        self.cut_off(now, id);
+    }
+
+    /// Closes a connection that has missed too often.
+    fn cut_off(&mut self, now: Instant, id: ConnectionId) {
         if self.connections.get(id.0).is_some_and(|connection| connection.misses >= MISSES) {
             self.farewell(now, id);
         }
     }
 
     /// A head that cannot be read, in a frame that can: 400, if that may be said at all.
-    fn malformed(&mut self, id: ConnectionId, event: &Event<'_>) {
+    fn malformed(&mut self, now: Instant, id: ConnectionId, event: &Event<'_>) {
+        self.missed(id);
+        self.answer_malformed(id, event);
+        self.cut_off(now, id);
+    }
+
+    fn answer_malformed(&mut self, id: ConnectionId, event: &Event<'_>) {
+        if let Some(connection) = self.connections.get_mut(id.0) {
+            connection.first = false;
+        }
         let Event::Malformed { code, transaction, method, to_path, from_path, failure_report } = event else { return };
         let (Some(method), Some(to_path), Some(from_path)) = (*method, to_path, from_path) else { return };
         if !msrp::report::is_answered(method, *failure_report, *code) {
@@ -313,8 +332,15 @@ impl Worker {
 
     /// A wish for a nickname goes to the room (RFC 7701 §7.1).
     fn nickname(&mut self, now: Instant, handle: Handle, reply: Reply, wanted: Wanted) {
+        let rate = self.settings.message_rate;
         let Some(session) = self.session(handle) else { return };
-        let (home, room, seat) = (session.home, session.room, session.seat);
+        let (home, room, seat, id) = (session.home, session.room, session.seat, session.connection);
+        let pace = rate.and_then(|rate| session.pace.take(now, rate));
+        if let Some(until) = pace
+            && !self.is_shared(handle)
+        {
+            self.pause_until(id, until);
+        }
         if home == self.id {
             self.name(now, (room, seat), home, reply, &wanted);
         } else {

@@ -26,6 +26,8 @@ use crate::timers::{Timer, Timers};
 
 mod pacing;
 
+use pacing::Patience;
+
 /// A connection that has named no session is closed after this.
 const SILENCE: Duration = Duration::from_secs(30);
 /// How long a connection that is to be closed may take for its last octets.
@@ -184,6 +186,7 @@ pub(crate) struct Connection {
     held_by: BTreeMap<(WorkerId, Handle, Handle), bool>,
     /// Until when it is not read, as its participant has sent too much.
     paced_until: Option<Instant>,
+    patience: Patience,
     /// Since when it has been congested itself.
     congested_since: Option<Instant>,
     /// Whose media it is to fetch.
@@ -259,6 +262,7 @@ impl Worker {
             holds: 0,
             held_by: BTreeMap::new(),
             paced_until: None,
+            patience: Patience::new(now),
             congested_since: None,
             dialing: None,
             paused: false,
@@ -314,7 +318,7 @@ impl Worker {
                 Timer::Room(room) => self.room_due(now, room),
                 Timer::Silence(connection) => self.silence_expired(now, connection),
                 Timer::Chunk(session) => self.chunk_timer_expired(now, session),
-                Timer::Hold(connection, by, slow, origin) => self.patience_ended(connection, by, slow, origin),
+                Timer::Hold(connection, by, slow, origin) => self.patience_ended(now, connection, by, slow, origin),
                 Timer::Pace(connection) => self.pace_kept(now, connection),
                 Timer::Goodbye(connection) => self.goodbye(now, connection),
                 Timer::Farewell(connection) => self.drop_connection(now, connection, Cause::ConnectionLost),
@@ -323,7 +327,7 @@ impl Worker {
         self.after(now);
     }
 
-    /// What is to be done. Drain it after each input, and after the flush.
+    /// What is to be done. Drain it after each input, and after [`Worker::handle_flushed`].
     pub fn poll_output(&mut self) -> Option<Output> {
         self.outputs.pop_front()
     }
@@ -347,10 +351,16 @@ impl Worker {
                 for session in self.ended.drain(..) {
                     self.sessions.remove(session);
                 }
-                self.send_receipts();
                 None
             }
         }
+    }
+
+    /// The flush is over: [`Worker::poll_transmit`] has said `None`. Whether that brings anything more to do or to send.
+    pub fn handle_flushed(&mut self, now: Instant) -> bool {
+        self.send_receipts();
+        self.after(now);
+        !self.outputs.is_empty() || self.outlets.is_dirty()
     }
 
     /// How many of the octets of the last [`Worker::poll_transmit`] were taken: 0 where the socket would block. With fewer than
@@ -420,6 +430,8 @@ impl Worker {
         {
             self.branches.cut(stream, handle, &self.sessions, &mut self.outlets);
         }
+        // What it held back others by has gone with it.
+        self.resume(id);
     }
 
     fn remove_session(&mut self, handle: Handle) {
@@ -458,7 +470,7 @@ impl Worker {
     fn closed(&mut self, now: Instant, id: ConnectionId, cause: Cause) {
         let Some(connection) = self.connections.remove(id.0) else { return };
         self.outlets.close(id.0);
-        self.let_go(id.0);
+        self.let_go(now, id.0);
         if let Some(dialing) = connection.dialing {
             self.undialed(now, dialing);
         }
@@ -497,7 +509,9 @@ impl Worker {
             }
             Letter::Close { room } => self.close_room(now, room),
             Letter::Join(join) => self.join(now, *join),
-            Letter::Reoffer { room, seat, media, capabilities } => self.reoffer(now, room, seat, media, capabilities),
+            Letter::Reoffer { room, seat, number, media, capabilities } => {
+                self.reoffer(now, (room, seat), number, media, capabilities);
+            }
             Letter::Registered { room, ask, granted } => self.registered(now, room, ask, granted),
             Letter::Dial { room, seat, remotes, server_name } => self.dial(now, (room, seat), remotes, server_name),
             Letter::Leave { room, seat } => self.leave(now, room, seat),
@@ -538,7 +552,7 @@ impl Worker {
                 self.pass_here(now, stream, &octets, end);
             }
             Letter::Hold { origin, by, connection } => self.hold(now, origin, by, connection),
-            Letter::Release { origin, by, connection } => self.release(origin, by, connection),
+            Letter::Release { origin, by, connection } => self.release(now, origin, by, connection),
             Letter::Weary { connection } => self.weary(connection),
             // Letters to signalling.
             Letter::Joined { .. }

@@ -349,7 +349,7 @@ impl Stage {
 
     fn transmit(&mut self) -> bool {
         let mut any = false;
-        while let Some((link, octets)) = self.node.poll_transmit() {
+        while let Some((link, octets)) = self.node.poll_transmit(self.now) {
             any = true;
             let ear = self.links.entry(link).or_default();
             let taken = ear.room.map_or(octets.len(), |room| room.min(octets.len()));

@@ -310,7 +310,7 @@ impl World {
 
     fn gather(&mut self) -> bool {
         let mut any = false;
-        while let Some((link, octets)) = self.node.poll_transmit() {
+        while let Some((link, octets)) = self.node.poll_transmit(self.now) {
             any = true;
             self.transmitted(link, octets);
         }

@@ -227,6 +227,13 @@ impl Worker {
         fits
     }
 
+    /// The session that they wait for is not to be.
+    fn disappoint(&mut self, claimants: Vec<Claimant>) {
+        for Claimant { worker, connection, session, .. } in claimants {
+            self.post(Place::Worker(worker), Letter::Unclaimed { connection, session, code: 481 });
+        }
+    }
+
     /// The peer of a session is known: who has waited for that is heard.
     fn heed_claimants(&mut self, now: Instant, room: RoomId, id: SeatId) {
         let waiting = self.seat_mut(room, id).map(|seat| std::mem::take(&mut seat.claimants)).unwrap_or_default();
@@ -241,7 +248,14 @@ impl Worker {
 
     /// A session description in the dialog of a seat (RFC 7701 §8, RFC 4975 §5.4): other capabilities, or another path, or the
     /// same one whose media are gone. The session stays where it can; else there is a new one, to be bound.
-    pub(crate) fn reoffer(&mut self, now: Instant, room: RoomId, id: SeatId, peer: Peer, capabilities: Capabilities) {
+    pub(crate) fn reoffer(
+        &mut self,
+        now: Instant,
+        (room, id): (RoomId, SeatId),
+        number: u64,
+        peer: Peer,
+        capabilities: Capabilities,
+    ) {
         let update = Command::Update { seat: id, capabilities: capabilities.clone() };
         self.command(now, room, update, None);
         let Some(seat) = self.seat_mut(room, id) else { return };
@@ -261,7 +275,7 @@ impl Worker {
             State::Suspended(_) => self.await_session(now, room, id),
         };
         if let Some(session) = session {
-            self.post(Place::Signalling, Letter::Agreed { seat: id, session });
+            self.post(Place::Signalling, Letter::Agreed { seat: id, number, session });
         }
         self.heed_claimants(now, room, id);
     }
@@ -311,9 +325,8 @@ impl Worker {
         self.command(now, room, Command::Leave { seat: id }, None);
         self.cut_streams(now, room, id);
         self.end_seat_session(now, room, id);
-        if let Some(residence) = self.homes.rooms.get_mut(&room) {
-            residence.seats.remove(&id);
-        }
+        let gone = self.homes.rooms.get_mut(&room).and_then(|residence| residence.seats.remove(&id));
+        self.disappoint(gone.map(|seat| seat.claimants).unwrap_or_default());
     }
 
     /// A seat is given up, and signalling is to end its dialog.
@@ -360,6 +373,7 @@ impl Worker {
     pub(super) fn end_residence(&mut self, now: Instant, residence: Residence) {
         for (id, seat) in residence.seats {
             self.homes.sessions.remove(&seat.session);
+            self.disappoint(seat.claimants);
             match seat.state {
                 State::Bound(worker) if worker == self.id => self.end_session(now, id),
                 State::Bound(worker) => self.post(Place::Worker(worker), Letter::Unseat { seat: id }),

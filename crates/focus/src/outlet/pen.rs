@@ -5,10 +5,10 @@ use std::ops::Range;
 
 use msrp::frame::Flag;
 
-use super::{Content, RESERVE, Stem};
+use super::{Content, LIMIT, RESERVE, Stem};
 use crate::branch::INTERRUPTIBLE;
 use crate::ids::{Handle, StreamId};
-use crate::session::Session;
+use crate::session::{Session, base36};
 
 const END_LINE: &[u8] = b"\r\n-------";
 
@@ -17,7 +17,8 @@ pub(super) struct Open {
     pub(super) stream: StreamId,
     pub(super) session: Handle,
     stem: Stem,
-    suffix: Box<[u8]>,
+    /// What stands behind the stem in its transaction id.
+    tail: Box<[u8]>,
     /// Octets of its body so far.
     written: usize,
 }
@@ -50,17 +51,20 @@ struct Piece {
 }
 
 impl Pen<'_> {
-    /// Writes a parcel, for which there is so much room.
+    /// Writes a parcel behind so many octets that wait already.
     pub(super) fn write(
         &mut self,
         content: &Content,
         handle: Handle,
         session: Option<&Session>,
-        room: usize,
+        queued: usize,
     ) -> Written {
+        let room = LIMIT.saturating_sub(queued);
         let live = session.filter(|session| !session.ended);
         match content {
-            Content::Frame { octets } if octets.len() > room + RESERVE => return Written::Overflow,
+            Content::Frame { octets } if queued.saturating_add(octets.len()) > LIMIT + RESERVE => {
+                return Written::Overflow;
+            }
             Content::Frame { octets } => {
                 self.interrupt();
                 self.out.extend_from_slice(&self.arena[octets.clone()]);
@@ -81,7 +85,10 @@ impl Pen<'_> {
                 }
             }
             Content::Piece { stream, stem, message_id, offset, body, end } => {
-                let Some(session) = live else { return Written::Whole };
+                let Some(session) = live else {
+                    self.end_of_ended(*stream, handle, *end);
+                    return Written::Whole;
+                };
                 let fits = body.len() <= room;
                 let piece = Piece {
                     stream: *stream,
@@ -99,18 +106,26 @@ impl Pen<'_> {
         Written::Whole
     }
 
+    /// The chunk that stands open for a session that has ended is ended too.
+    fn end_of_ended(&mut self, stream: StreamId, handle: Handle, end: Option<Flag>) {
+        let theirs = self.open.take_if(|open| open.stream == stream && open.session == handle && end.is_some());
+        if let (Some(open), Some(flag)) = (theirs, end) {
+            self.end(&open.stem, &open.tail, flag);
+        }
+    }
+
     /// A whole message in chunks that are as long as a relay takes them.
     fn in_chunks(&mut self, stem: &Stem, session: &Session, id: &Range<usize>, body: &Range<usize>, limit: usize) {
         let total = body.len();
         let mut at = 0;
         while at < total {
             let end = total.min(at + limit);
-            self.begin(stem, session);
+            let tail = self.begin_chunk(stem, session, at as u64);
             // RFC 4975 §7.1.1: a long chunk must be ready to be interrupted.
             let last = if end - at > INTERRUPTIBLE { "*".to_owned() } else { end.to_string() };
             self.head(id, format_args!("{}-{last}/{total}", at + 1));
             self.out.extend_from_slice(&self.arena[body.start + at..body.start + end]);
-            self.end(stem, session.suffix(), if end == total { Flag::Last } else { Flag::More });
+            self.end(stem, &tail, if end == total { Flag::Last } else { Flag::More });
             at = end;
         }
     }
@@ -123,10 +138,9 @@ impl Pen<'_> {
         loop {
             if !self.open.as_deref().is_some_and(continues) {
                 self.interrupt();
-                self.begin(&stem, session);
+                let tail = self.begin_chunk(&stem, session, offset);
                 self.head(&message_id, format_args!("{}-*/*", offset.saturating_add(1)));
-                let suffix = session.suffix().into();
-                *self.open = Some(Box::new(Open { stream, session: handle, stem, suffix, written: 0 }));
+                *self.open = Some(Box::new(Open { stream, session: handle, stem, tail, written: 0 }));
             }
             let Some(open) = self.open.as_deref_mut() else { return };
             let part = body.start..body.end.min(body.start.saturating_add(limit - open.written));
@@ -139,16 +153,31 @@ impl Pen<'_> {
             }
             self.interrupt();
         }
-        if let Some(flag) = end {
-            self.end(&stem, session.suffix(), flag);
-            *self.open = None;
+        if let (Some(flag), Some(open)) = (end, self.open.take_if(|_| end.is_some())) {
+            self.end(&stem, &open.tail, flag);
         }
     }
 
+    /// Writes the start line and the addresses of a message's first chunk.
     fn begin(&mut self, stem: &Stem, session: &Session) {
         self.out.extend_from_slice(b"MSRP ");
         self.out.extend_from_slice(stem);
         self.out.extend_from_slice(session.opening());
+    }
+
+    /// Writes the start line and the addresses of the chunk at this offset. No two chunks to a session have one transaction id; gives
+    /// what stands in it behind the stem.
+    fn begin_chunk(&mut self, stem: &Stem, session: &Session, offset: u64) -> Box<[u8]> {
+        if offset == 0 {
+            self.begin(stem, session);
+            return session.suffix().into();
+        }
+        self.out.extend_from_slice(b"MSRP ");
+        self.out.extend_from_slice(stem);
+        let tail = [session.suffix(), b"X", &base36(offset)].concat();
+        self.out.extend_from_slice(&tail);
+        self.out.extend_from_slice(session.opening().get(session.suffix().len()..).unwrap_or_default());
+        tail.into()
     }
 
     /// From Message-ID to the blank line.
@@ -172,7 +201,7 @@ impl Pen<'_> {
     /// Ends the chunk that stands open, because something else waits (RFC 4975 §5.1).
     fn interrupt(&mut self) {
         if let Some(open) = self.open.take() {
-            self.end(&open.stem, &open.suffix, Flag::More);
+            self.end(&open.stem, &open.tail, Flag::More);
         }
     }
 }

@@ -130,7 +130,7 @@ impl Signalling {
         if self.phase != Phase::Open {
             return self.refuse_for_now(now, transaction);
         }
-        if call.purpose == Purpose::Join && !self.sources.admit(now, call.source.remote.ip(), self.settings.join_rate) {
+        if !self.sources.admit(now, call.source.remote.ip(), self.settings.join_rate) {
             return self.refuse_for_now(now, transaction);
         }
         match (&self.settings.auth, self.authorization(&call.request)) {

@@ -25,6 +25,10 @@ pub(super) struct Seat {
     media: Terms,
     /// The session-id that the last description named.
     session: String,
+    /// Counts the offers that its home is told of.
+    offers: u64,
+    /// If the caller waits to be connected to, that has yet to be done for this session.
+    undialed: bool,
     contact: String,
     originator: Originator,
     stage: Stage,
@@ -57,6 +61,7 @@ impl Seat {
     /// (RFC 4975 §8.4).
     fn answer(&mut self, settings: &Settings, session: &str) -> Option<Answer> {
         let Self { policy, originator, .. } = self;
+        self.undialed |= self.session != session;
         session.clone_into(&mut self.session);
         let own_path = |secure| crate::switch::own_path(&settings.media, secure, session);
         let body = match &self.media {
@@ -114,6 +119,8 @@ enum Stage {
 struct Reoffer {
     transaction: TransactionId,
     agreed: Agreed,
+    /// Tells it from others in the dialog.
+    number: u64,
     /// Whether it came with an UPDATE (RFC 3311), not with an INVITE.
     update: bool,
 }
@@ -197,6 +204,8 @@ impl Signalling {
             policy,
             media: terms,
             session: String::new(),
+            offers: 0,
+            undialed: false,
             contact: contact(&self.settings, &call.request.uri, &call.source, &name),
             // Its two lowest bits are not used.
             originator: Originator::new(self.next_seat << 2, &self.settings.domain),
@@ -266,7 +275,11 @@ impl Signalling {
         if self.answer_taken(id, &ack.body).is_err() {
             return self.hang_up(now, id, Ending::NoAnswer);
         }
-        let Some(Callee { host, port }) = self.seats.get(&id).and_then(Seat::callee) else { return };
+        let Some(seat) = self.seats.get_mut(&id) else { return };
+        if !std::mem::take(&mut seat.undialed) {
+            return;
+        }
+        let Some(Callee { host, port }) = seat.callee() else { return };
         match host.parse::<IpAddr>() {
             Ok(address) => self.dial(now, id, &[address], port),
             Err(_) => self.ask(now, Matter::Media { seat: id, port }, Question::Addresses { host }),
@@ -284,8 +297,9 @@ impl Signalling {
         };
         let (media, capabilities) = (agreed.peer(), agreed.capabilities());
         seat.media = Terms::Agreed(agreed);
-        let (home, room) = (seat.home, seat.room);
-        self.post(home, Letter::Reoffer { room, seat: id, media, capabilities });
+        seat.offers += 1;
+        let (home, room, number) = (seat.home, seat.room, seat.offers);
+        self.post(home, Letter::Reoffer { room, seat: id, number, media, capabilities });
         Ok(())
     }
 
@@ -430,17 +444,20 @@ impl Signalling {
         }
         let agreed = Agreed::on(&request.body, &self.settings, &seat.policy)?;
         let (media, capabilities) = (agreed.peer(), agreed.capabilities());
-        *reoffer = Some(Box::new(Reoffer { transaction, agreed, update }));
+        seat.offers += 1;
+        let number = seat.offers;
+        *reoffer = Some(Box::new(Reoffer { transaction, agreed, number, update }));
         let (home, room) = (seat.home, seat.room);
-        self.post(home, Letter::Reoffer { room, seat: id, media, capabilities });
+        self.post(home, Letter::Reoffer { room, seat: id, number, media, capabilities });
         Ok(())
     }
 
     /// The home has said which session the answer to a later offer names.
-    pub(super) fn agreed(&mut self, now: Instant, id: SeatId, session: &str) {
+    pub(super) fn agreed(&mut self, now: Instant, id: SeatId, number: u64, session: &str) {
         let Some(seat) = self.seats.get_mut(&id) else { return };
         let Stage::Seated { reoffer, .. } = &mut seat.stage else { return };
-        let Some(Reoffer { transaction, agreed, update }) = reoffer.take().map(|reoffer| *reoffer) else { return };
+        let asked = reoffer.take_if(|reoffer| reoffer.number == number);
+        let Some(Reoffer { transaction, agreed, update, .. }) = asked.map(|reoffer| *reoffer) else { return };
         seat.media = Terms::Agreed(Box::new(agreed));
         let Some(answer) = seat.answer(&self.settings, session) else { return };
         if update {

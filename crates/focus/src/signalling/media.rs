@@ -180,6 +180,10 @@ fn weigh_path(media: &MessageMedia, settings: &Settings, policy: &RoomPolicy) ->
 
 /// The node connects only where it may; names are looked up later.
 fn weigh_target(media: &MessageMedia, settings: &Settings) -> Result<(), Unfit> {
+    if media.secure {
+        // There is nothing yet by which the certificate of a participant could be judged.
+        return Err(unfit("The Caller Must Connect"));
+    }
     let allowed = match media.target(media.cema).0.parse::<IpAddr>() {
         Ok(address) => settings.may_reach(address),
         Err(_) => !settings.outbound.is_empty(),

@@ -22,6 +22,9 @@ const GATHER: u64 = 16 * 1024;
 /// Octets of the longest formal name that is repeated in a REPORT.
 const LONGEST_NAME: usize = 2 * 1024;
 
+/// Octets that a session's messages may have before their headers are complete.
+const MAX_HELD: usize = 256 * 1024;
+
 /// A chunk that is being read.
 #[derive(Debug)]
 pub(crate) struct Chunk {
@@ -90,6 +93,14 @@ impl Passage {
         self.announced.is_some_and(|total| total <= GATHER) && octets as u64 <= GATHER
     }
 
+    /// Octets that are kept because the room cannot be told of them yet.
+    fn held(&self) -> usize {
+        match &self.stage {
+            Stage::Gathering(held) => held.len(),
+            Stage::Passing { .. } => 0,
+        }
+    }
+
     fn awaited(&self) -> Option<StreamId> {
         match self.stage {
             Stage::Passing { stream, private: None } => Some(stream),
@@ -119,9 +130,10 @@ impl Worker {
         }
         let arrival = session.inflow.begin(head)?;
         if arrival.first {
-            let pace = rate.and_then(|rate| session.pace.take(now, rate));
+            let too_fast = shared && rate.is_some_and(|rate| !session.pace.try_take(now, rate));
+            let pace = rate.filter(|_| !shared).and_then(|rate| session.pace.take(now, rate));
             let unheard = !session.speaks && arrival.total != Some(0);
-            if unheard || session.refusing > 0 || (shared && pace.is_some()) {
+            if unheard || session.refusing > 0 || too_fast {
                 session.inflow.refuse(arrival.slot, 403);
                 return Err(403);
             }
@@ -184,21 +196,25 @@ impl Worker {
             // The usual message: all of it is here.
             return self.tell_room(now, chunk, octets, end).map(|_| ());
         }
+        let (before, waited) = (held.len(), passage.is_gathered(held.len()));
         held.extend_from_slice(octets);
         let waits = end.is_none() && passage.is_gathered(held.len());
-        if end != Some(Flag::Abort) && (waits || !self.tell_room(now, chunk, &held, end)?) {
-            self.hold_back(chunk, held);
-        }
-        Ok(())
+        // The headers can be complete only where a blank line has come, or was waited over.
+        let complete = end == Some(Flag::Last) || waited || may_end_headers(&held, before);
+        let told = complete && !waits && end != Some(Flag::Abort) && self.tell_room(now, chunk, &held, end)?;
+        if end == Some(Flag::Abort) || told { Ok(()) } else { self.hold_back(chunk, held) }
     }
 
-    /// Keeps octets of a message that its room cannot be told of yet.
-    fn hold_back(&mut self, chunk: &Chunk, held: Vec<u8>) {
-        if let Some(session) = self.session(chunk.session)
-            && let Some(passage) = session.inflow.state(chunk.slot)
-        {
+    /// Keeps octets of a message that its room cannot be told of yet, within the bound of its session: 413 beyond.
+    fn hold_back(&mut self, chunk: &Chunk, held: Vec<u8>) -> Result<(), u16> {
+        let session = self.session(chunk.session).ok_or(481_u16)?;
+        let slots: Vec<Slot> = session.inflow.slots().collect();
+        let others = slots.into_iter().map(|slot| session.inflow.state(slot).map_or(0, |passage| passage.held()));
+        let total = others.sum::<usize>().saturating_add(held.len());
+        if let Some(passage) = session.inflow.state(chunk.slot) {
             passage.stage = Stage::Gathering(held);
         }
+        if total > MAX_HELD { Err(413) } else { Ok(()) }
     }
 
     /// Tells the room of a message, if its headers are complete (true).
@@ -248,7 +264,7 @@ impl Worker {
                     Ok(())
                 }
                 Verdict::Refused(refusal) => {
-                    self.hold_back(chunk, Vec::new());
+                    self.hold_back(chunk, Vec::new())?;
                     Err(code(refusal))
                 }
             };
@@ -418,6 +434,13 @@ impl Worker {
             self.timers.set(heard + patience, Timer::Chunk(id));
         }
     }
+}
+
+/// Whether a blank line ends behind the first `before` octets, or the headers are as long as they may be.
+fn may_end_headers(held: &[u8], before: usize) -> bool {
+    let fresh = held.get(before.saturating_sub(2)..).unwrap_or_default();
+    let blank = |line: &[u8]| memchr::memmem::find(fresh, line).is_some();
+    held.len() >= cpim::MAX_HEAD || blank(b"\n\r\n") || blank(b"\n\n")
 }
 
 /// `message/cpim`, whatever its case and parameters.

@@ -445,6 +445,7 @@ impl Shell {
                 };
                 self.core.handle_transmitted(now, id, taken);
             }
+            goes_on |= self.core.handle_flushed(now);
         }
     }
 
