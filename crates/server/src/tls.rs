@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use rustls::ServerConfig;
+use rustls::server::NoServerSessionStorage;
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
@@ -32,11 +33,13 @@ pub(crate) fn server_config(config: &Config, names: &[String]) -> anyhow::Result
     let secret =
         PrivateKeyDer::from_pem_file(&key).with_context(|| format!("cannot read the key {}", key.display()))?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ServerConfig::builder_with_provider(provider)
+    let mut config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
         .with_no_client_auth()
         .with_single_cert(chain, secret)
         .with_context(|| format!("cannot use {} with {}", certificate.display(), key.display()))?;
+    // Resumption would save a signature and cost a lock that all threads share.
+    config.session_storage = Arc::new(NoServerSessionStorage {});
     Ok(Arc::new(config))
 }
 
