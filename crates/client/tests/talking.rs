@@ -162,6 +162,18 @@ fn a_message_is_the_same_however_it_arrives() {
 }
 
 #[test]
+fn a_message_that_comes_again_is_not_told_again() {
+    let mut r = Bench::joined();
+    let wrapped = "From: <sip:bob@example.com>\nTo: <sip:lobby@chat.example.com>\n\nContent-Type: text/plain\n\nHello";
+    sends(&mut r, "once", wrapped);
+    assert!(matches!(r.event(), Event::Said(_)));
+    sends(&mut r, "once", wrapped);
+    r.expect_silence();
+    sends(&mut r, "anew", wrapped);
+    assert!(matches!(r.event(), Event::Said(_)));
+}
+
+#[test]
 fn what_is_not_wrapped_is_refused_and_what_cannot_be_read_is_told() {
     let mut r = Bench::joined();
     r.media(&format!(
