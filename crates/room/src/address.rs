@@ -165,7 +165,7 @@ impl Address {
                 "ext" => (&mut extension, without_separators(&value)),
                 "isub" => (&mut subaddress, value),
                 "phone-context" if value.starts_with('+') => (&mut context, without_separators(&value)),
-                "phone-context" => (&mut context, without_root(&value).to_owned()),
+                "phone-context" => (&mut context, without_root(&value).unwrap_or_default().to_owned()),
                 _ => continue,
             };
             if value.is_empty() || place.replace(value).is_some() {
@@ -269,8 +269,8 @@ fn push_host(text: &mut String, host: &str) -> Result<(), AddressError> {
         None => {
             let (name, port) = host.split_at(host.find(':').unwrap_or(host.len()));
             let is_name = |octet: u8| octet.is_ascii_alphanumeric() || b"-._".contains(&octet);
-            let name = without_root(name);
-            if name.is_empty() || !name.bytes().all(is_name) {
+            let name = without_root(name).ok_or(AddressError::Host)?;
+            if !name.bytes().all(is_name) {
                 return Err(AddressError::Host);
             }
             text.extend(name.chars().map(|letter| letter.to_ascii_lowercase()));
@@ -287,9 +287,10 @@ fn push_host(text: &mut String, host: &str) -> Result<(), AddressError> {
     Ok(())
 }
 
-/// A host name without the dot that stands for the root of all names.
-fn without_root(name: &str) -> &str {
-    name.strip_suffix('.').unwrap_or(name)
+/// A host name without the dot that stands for the root of all names, unless a label is empty.
+fn without_root(name: &str) -> Option<&str> {
+    let name = name.strip_suffix('.').unwrap_or(name);
+    name.split('.').all(|label| !label.is_empty()).then_some(name)
 }
 
 /// The digits of a number without visual separators; a global one begins with a plus sign.
