@@ -1,5 +1,6 @@
 //! `tertulia chat`: a participant in lines, on a terminal or in a pipe.
 
+use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -237,7 +238,15 @@ impl Session {
             trouble: self.link.trouble(),
         };
         if let Some(line) = circumstances.line(&event) {
-            println!("{line}");
+            self.show(&line);
+        }
+    }
+
+    /// Writes lines. Where nobody reads them any more, it is time to go.
+    fn show(&mut self, lines: &str) {
+        if writeln!(io::stdout(), "{lines}").is_err() {
+            self.all_well = false;
+            self.ended = true;
         }
     }
 
@@ -255,10 +264,10 @@ impl Session {
             }
             Line::Nick(nickname) => self.nick(nickname),
             Line::Quit => self.ended = true,
-            Line::Help => println!("{}", lines::HELP),
+            Line::Help => self.show(lines::HELP),
             Line::Wrong(why) => {
                 self.all_well = false;
-                println!("! {why}");
+                self.show(&format!("! {why}"));
             }
         }
     }
@@ -273,7 +282,7 @@ impl Session {
             Ok(()) => self.waiting += 1,
             Err(refused) => {
                 self.all_well = false;
-                println!("! {}", words::refused(refused));
+                self.show(&format!("! {}", words::refused(refused)));
             }
         }
     }

@@ -1,5 +1,6 @@
 //! `tertulia load`: many participants in one room, some of whom talk, and what became of all that was said.
 
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -104,11 +105,8 @@ pub(crate) fn run(args: &Load) -> anyhow::Result<ExitCode> {
         }
     }
     let report = Report::of(args, &times, tally);
-    if args.json {
-        println!("{}", serde_json::to_string(&report).context("the report cannot be written")?);
-    } else {
-        print!("{report}");
-    }
+    let text = if args.json { serde_json::to_string(&report)? + "\n" } else { report.to_string() };
+    std::io::stdout().write_all(text.as_bytes()).context("the report cannot be written")?;
     Ok(if report.all_is_well(args.messages) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

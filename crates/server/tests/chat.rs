@@ -224,6 +224,24 @@ fn what_goes_wrong_is_said_in_words() {
 }
 
 #[test]
+fn who_is_read_by_nobody_leaves() {
+    let server = open_server();
+    let mut bob = Chat::join(&server, "bob", "tcp", &[]);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tertulia"));
+    let address = server.address("sip tcp://").to_string();
+    command.args(["chat", "sip:lobby@chat.test", "--as", "sip:alice@chat.test", "--transport", "tcp"]);
+    let mut alice = command.args(["--server", &address]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let _stdin = alice.stdin.take();
+    let mut first = String::new();
+    BufReader::new(alice.stdout.take().unwrap()).read_line(&mut first).unwrap();
+    assert!(first.starts_with("* in "), "{first}");
+    bob.types("anybody there?");
+    let (tell, told) = channel();
+    std::thread::spawn(move || tell.send(alice.wait().unwrap().code()));
+    assert_eq!(told.recv_timeout(PATIENCE), Ok(Some(1)));
+}
+
+#[test]
 fn the_end_of_the_server_is_the_end_of_the_talk() {
     let server = open_server();
     let people = [Chat::join(&server, "alice", "udp", &[]), Chat::join(&server, "bob", "tcp", &[])];
