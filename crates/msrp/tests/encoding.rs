@@ -149,6 +149,7 @@ fn what_is_answered() {
 }
 
 // CONFORMANCE 4975-092, 4975-093
+// THREATS 91cf715
 #[test]
 fn msrplib_91cf715_a_response_goes_to_the_first_hop_of_a_send_and_all_the_way_for_others() {
     let path = "msrp://r1:1/a;tcp msrp://r2:1/b;tcp msrp://c:1/c;tcp";

@@ -109,6 +109,7 @@ fn kamailio_loses_its_way_without_one_space_behind_a_colon() {
     }
 }
 
+// THREATS 1cda0298
 #[test]
 fn kamailio_1cda0298_ipv6_addresses_stand_in_paths() {
     let mut talk = Talk::new(Settings::default());
@@ -190,6 +191,7 @@ fn java_ff0d1b6_transaction_ids_that_look_like_codes_and_methods_are_ids() {
     }
 }
 
+// THREATS 85bc216
 #[test]
 fn java_85bc216_chunks_may_share_a_transaction_id() {
     let mut talk = passive();

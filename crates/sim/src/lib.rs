@@ -4,6 +4,7 @@
 //! the rows of a checklist; [`script`] compares what came with what was to come. Nothing here waits for anything: time is a
 //! value, and moves when a test says so.
 
+pub mod laggard;
 pub mod life;
 pub mod people;
 pub mod rng;
