@@ -199,6 +199,32 @@ fn while_our_bye_is_under_way_nothing_new_begins() {
 
 // CONFORMANCE 5057-5.2-1.
 #[test]
+fn the_end_of_a_session_leaves_requests_of_other_usages_alone() {
+    let mut r = Bench::new();
+    let (dialog, tag) = seated(&mut r);
+    r.endpoint.hold(dialog).unwrap();
+    within(&mut r, dialog, Method::NOTIFY).unwrap();
+    within(&mut r, dialog, Method::INFO).unwrap();
+    r.a(request("INVITE", 2).tagged(&tag));
+    r.a(request("SUBSCRIBE", 3).tagged(&tag));
+    r.a(request("BYE", 4).tagged(&tag));
+    r.expect(
+        "R: NOTIFY
+         R: INFO
+         event Request INVITE in dialog
+         event Request SUBSCRIBE in dialog
+         R: 200 BYE
+         R: 487 INVITE
+         event Failed DialogOver
+         event Ended Bye",
+    );
+    r.respond(Answer::new(200));
+    r.a_answers("NOTIFY", 200, &[]);
+    r.expect("R: 200 SUBSCRIBE\nevent Answered 200");
+}
+
+// CONFORMANCE 5057-5.2-1.
+#[test]
 fn a_held_dialog_outlives_its_session() {
     let mut r = Bench::new();
     let (dialog, tag) = seated(&mut r);
@@ -339,17 +365,19 @@ fn requests_follow_the_connection_that_the_peer_came_over() {
 
 #[test]
 fn a_client_that_came_over_a_connection_can_only_come_again() {
-    let mut r = Bench::new();
-    r.open(1, Transport::Ws);
-    r.peer = Peer::Stream(ConnectionId(1));
-    r.a(request("INVITE", 1).row("Contact", "<sip:alice@df7jal23ls0d.invalid;transport=ws>"));
-    let dialog = r.accept();
-    let tag = r.tag();
-    r.a(request("ACK", 1).tagged(&tag));
-    r.input(Input::Closed { connection: ConnectionId(1) });
-    assert_eq!(within(&mut r, dialog, Method::INFO), Err(Refused::NoConnection));
-    r.bye(dialog);
-    r.expect("event Request INVITE\nR: 200 INVITE\nevent Acknowledged\nevent Ended HungUp(None)");
+    for contact in ["<sip:alice@df7jal23ls0d.invalid;transport=ws>", "<sip:alice@192.0.2.1;transport=ws>"] {
+        let mut r = Bench::new();
+        r.open(1, Transport::Ws);
+        r.peer = Peer::Stream(ConnectionId(1));
+        r.a(request("INVITE", 1).row("Contact", contact));
+        let dialog = r.accept();
+        let tag = r.tag();
+        r.a(request("ACK", 1).tagged(&tag));
+        r.input(Input::Closed { connection: ConnectionId(1) });
+        assert_eq!(within(&mut r, dialog, Method::INFO), Err(Refused::NoConnection));
+        r.bye(dialog);
+        r.expect("event Request INVITE\nR: 200 INVITE\nevent Acknowledged\nevent Ended HungUp(None)");
+    }
 }
 
 // CONFORMANCE 3261-12.1.2-2.

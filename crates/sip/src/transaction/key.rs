@@ -89,10 +89,8 @@ pub(crate) struct Reply {
 fn stamp(value: &str, via: &Via<'_>, remote: SocketAddr) -> String {
     let host = via.host.trim_start_matches('[').trim_end_matches(']');
     let is_sender = host.parse() == Ok(remote.ip());
-    let (mut stamped, params) = match value.find(';') {
-        Some(at) => (value[..at].trim_end().to_owned(), &value[at..]),
-        None => (value.to_owned(), ""),
-    };
+    let (sent_by, params) = value.split_at(value.find(';').unwrap_or(value.len()));
+    let mut stamped = sent_by.trim_end().to_owned();
     for (name, value) in typed::Params(params).flatten() {
         if name.eq_ignore_ascii_case("received") {
             continue;
