@@ -29,6 +29,13 @@ pub(crate) struct Homes {
     issued: u64,
 }
 
+impl Homes {
+    /// How many messages are on their way through the rooms.
+    pub(crate) fn streams(&self) -> usize {
+        self.rooms.values().map(|residence| residence.streams.len()).sum()
+    }
+}
+
 /// Octets of a session that some workers have yet to send.
 struct Ticket {
     origin: SessionId,

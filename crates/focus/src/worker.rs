@@ -372,7 +372,8 @@ impl Worker {
 
     /// Connections, sessions bound, and messages on their way: for telemetry and tests.
     pub fn census(&self) -> [usize; 3] {
-        [self.connections.len(), self.bound.len(), self.branches.streams()]
+        let streams = self.branches.streams().max(self.homes.streams());
+        [self.connections.len(), self.bound.len(), streams]
     }
 
     pub(crate) fn emit(&mut self, output: Output) {

@@ -72,6 +72,8 @@ struct Guest {
     /// Offers made so far.
     offers: usize,
     path: String,
+    /// The path of the last offer.
+    offered: String,
     answer: SipMessage,
     link: Option<LinkId>,
     ear: Ear,
@@ -213,6 +215,7 @@ impl Chat {
             cseq: 1,
             offers: 1,
             path: caller.path(number),
+            offered: String::new(),
             answer: SipMessage { start: String::new(), headers: Vec::new(), body: String::new() },
             link: None,
             ear: Ear::default(),
@@ -282,18 +285,35 @@ impl Chat {
 
     /// A later offer in somebody's dialog, with ACK: the answer. Without a path of its own it has that of before.
     pub fn offer_again(&mut self, person: Person, caller: impl Into<Caller>) -> SipMessage {
+        let octets = self.later_offer(person, caller);
+        let phone = self.phone(person);
+        self.stage.send_octets(phone, octets);
+        self.take_answer(person)
+    }
+
+    /// The octets of a later offer in somebody's dialog. [`Chat::take_answer`] goes on.
+    pub fn later_offer(&mut self, person: Person, caller: impl Into<Caller>) -> Vec<u8> {
         let caller = caller.into();
         let guest = &mut self.guests[person.0];
         guest.offers += 1;
-        let path = caller.chosen_path().unwrap_or(&guest.path).to_owned();
-        let body = caller.body(&path, guest.offers);
-        let answer = self.within(person, "INVITE", body);
-        let cseq = self.guests[person.0].cseq;
-        self.acknowledge_within(person, cseq);
+        guest.cseq += 1;
+        guest.offered = caller.chosen_path().unwrap_or(&guest.path).to_owned();
+        let body = caller.body(&guest.offered, guest.offers);
+        guest.request("INVITE", guest.cseq, true, None, body).into_bytes()
+    }
+
+    /// The answer to somebody's later offer, and the ACK.
+    ///
+    /// # Panics
+    /// When none has come.
+    pub fn take_answer(&mut self, person: Person) -> SipMessage {
+        let answer = self.next_sip(person).expect("a later offer is answered");
+        let guest = &mut self.guests[person.0];
         if answer.code() == 200 {
-            let guest = &mut self.guests[person.0];
-            (guest.answer, guest.path) = (answer.clone(), path);
+            (guest.answer, guest.path) = (answer.clone(), guest.offered.clone());
         }
+        let cseq = guest.cseq;
+        self.acknowledge_within(person, cseq);
         answer
     }
 

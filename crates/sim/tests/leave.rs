@@ -151,10 +151,11 @@ fn a_room_may_end_with_its_creator() {
 // CONFORMANCE 7701-012
 #[test]
 fn a_permanent_room_stays() {
-    let mut chat = Chat::new();
+    let mut chat = Chat::with(|settings| settings.rooms.create = focus::settings::Create::Nobody);
     let alice = chat.join("alice");
     chat.leave(alice);
     chat.stage.pass(Duration::from_secs(3600));
+    assert_eq!(chat.stage.node.signalling().census()[1], 2);
     let [bob, carol] = chat.all(["bob", "carol"]);
     chat.say(bob, "Still standing");
     chat.hears(carol, "Still standing");

@@ -87,6 +87,28 @@ fn who_comes_while_something_is_said_hears_all_of_it_or_nothing() {
 }
 
 #[test]
+fn a_connection_that_is_lost_after_its_session_has_moved_harms_nothing() {
+    let begin = || {
+        let mut chat = Chat::in_room(|policy| policy.grace = std::time::Duration::ZERO);
+        chat.placement = Placement::Away;
+        let [alice, bob] = chat.all(["alice", "bob"]);
+        let moved = Caller::new("alice").with_path("msrp://elsewhere.example.org:7654/moved;tcp");
+        let (phone, invite) = (chat.phone(alice), chat.later_offer(alice, &moved));
+        chat.stage.send_unsettled(phone, invite);
+        chat.stage.node.closed(chat.stage.now, chat.link(alice));
+        (chat, (alice, bob))
+    };
+    in_every_order(begin, |chat, (alice, bob)| {
+        assert_eq!(chat.take_answer(*alice).code(), 200);
+        let link = chat.stage.connect(false);
+        chat.bind_on(link, *alice);
+        chat.say(*alice, "I have moved");
+        chat.hears(*bob, "I have moved");
+        assert_eq!(chat.dismissed(*alice), None);
+    });
+}
+
+#[test]
 fn who_goes_while_something_is_said_leaves_nothing_behind() {
     for placement in [Placement::Away, Placement::Mixed] {
         let begin = || {
