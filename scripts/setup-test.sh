@@ -6,6 +6,7 @@ here=$(dirname "$0")
 
 "$here/setup-build.sh"
 "$here/setup-sipp.sh"
+"$here/setup-kamailio.sh"
 need python3 python3
 cargo fmt --version >/dev/null 2>&1 || rustup component add rustfmt
 cargo clippy --version >/dev/null 2>&1 || rustup component add clippy

@@ -1,0 +1,177 @@
+"""Kamailio, a SIP proxy of others, stands in front of the server: UDP to it, TCP behind it, and in the way of every dialog."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+import unittest
+from pathlib import Path
+
+from harness import PATIENCE, Server, free_ports
+from raw_client import Participant, SipMessage, crlf
+
+HERE = Path(__file__).resolve().parent
+PROGRAM = "/usr/sbin/kamailio"
+LOBBY = "sip:lobby@localhost"
+
+
+class Kamailio:
+    """The proxy, on a free port of loopback, before the server's TCP port; a context manager."""
+
+    def __init__(self, onward: int):
+        self.directory = tempfile.TemporaryDirectory(prefix="tertulia-kamailio-")
+        self.port = free_ports(1)[0]
+        modules = next(Path("/usr/lib").glob("**/kamailio/modules"))
+        text = (HERE / "kamailio.cfg").read_text()
+        for name, value in {"PORT": self.port, "SERVER": onward, "MODULES": modules}.items():
+            text = text.replace(f"@{name}@", str(value))
+        self.configuration = Path(self.directory.name, "kamailio.cfg")
+        self.configuration.write_text(text)
+        self.log_path = Path(self.directory.name, "log")
+
+    def __enter__(self) -> "Kamailio":
+        with self.log_path.open("wb") as log:
+            self.process = subprocess.Popen(
+                [PROGRAM, "-DD", "-E", "-m", "32", "-M", "8", "-Y", self.directory.name, "-f", self.configuration],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
+            )
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.terminate()
+        try:
+            self.process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+        self.directory.cleanup()
+
+    def log(self) -> str:
+        return self.log_path.read_text(errors="replace")
+
+
+class Datagrams:
+    """A UDP socket that sends to the proxy alone; in the place of a `Sip` stream."""
+
+    def __init__(self, proxy: Kamailio):
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.bind(("127.0.0.1", 0))
+        self.proxy = proxy
+        self.seen: set[bytes] = set()
+
+    @property
+    def port(self) -> int:
+        return self.socket.getsockname()[1]
+
+    def write(self, octets: bytes) -> None:
+        """The transport in Via and Contact is the one of this socket."""
+        octets = octets.replace(b"SIP/2.0/TCP", b"SIP/2.0/UDP").replace(b";transport=tcp>", b">")
+        self.socket.sendto(octets, ("127.0.0.1", self.proxy.port))
+        self.written = octets
+
+    def read(self) -> SipMessage:
+        """The next message that is not one seen before; asks again, as UDP wants it, while nothing comes."""
+        deadline = time.monotonic() + PATIENCE
+        self.socket.settimeout(0.5)
+        while time.monotonic() < deadline:
+            try:
+                octets, source = self.socket.recvfrom(65536)
+            except TimeoutError:
+                self.write(self.written)
+                continue
+            assert source == ("127.0.0.1", self.proxy.port), f"{source} is not the proxy"
+            if octets not in self.seen:
+                self.seen.add(octets)
+                head, _, body = octets.partition(b"\r\n\r\n")
+                return SipMessage(head + b"\r\n\r\n", body)
+        raise AssertionError(f"nothing came:\n{self.proxy.log()}")
+
+    def read_final(self) -> SipMessage:
+        while True:
+            message = self.read()
+            if not message.start.startswith("SIP/2.0 1"):
+                return message
+
+    def close(self) -> None:
+        self.socket.close()
+
+
+class Caller(Participant):
+    """A participant behind the proxy. Its requests within the dialog go by the route set (RFC 3261 §12.2.1.1)."""
+
+    def __init__(self, name: str, proxy: Kamailio, server: Server):
+        super().__init__(name, server.sip)
+        self.sip.close()
+        self.sip = Datagrams(proxy)
+        self.routes: list[str] = []
+
+    def request(self, method: str, uri: str, to: str, body: str = "", more: str = "") -> None:
+        within = ";tag=" in to
+        super().request(method, uri, to, body, "".join(f"Route: {route}\n" for route in self.routes if within) + more)
+
+    def call_lobby(self) -> SipMessage:
+        self.request("INVITE", LOBBY, f"<{LOBBY}>", self.offer())
+        answer = self.sip.read_final()
+        assert answer.start == "SIP/2.0 200 OK", answer.octets
+        rows = ",".join(answer.all("Record-Route"))
+        # The caller's side stands last (RFC 3261 §12.1.2).
+        self.routes = [route.strip() for route in rows.split(",")][::-1]
+        self.dialog_to = answer.get("To")
+        self.target = re.search(r"<([^>]*)>", answer.get("Contact"))[1]
+        self.request("ACK", self.target, self.dialog_to)
+        return answer
+
+    def ask(self, method: str, body: str = "") -> SipMessage:
+        """A request within the dialog and its final answer."""
+        self.request(method, self.target, self.dialog_to, body)
+        return self.sip.read_final()
+
+
+class BehindKamailio(unittest.TestCase):
+    def setUp(self) -> None:
+        self.server = self.enterContext(Server())
+        self.proxy = self.enterContext(Kamailio(self.server.sip))
+        self.caller = Caller("alice", self.proxy, self.server)
+        self.addCleanup(self.caller.close)
+
+    def test_a_call_and_the_callers_requests_within_it_go_by_the_route_set(self) -> None:
+        answer = self.caller.call_lobby()
+        self.assertEqual(len(self.caller.routes), 2, answer.octets)
+        self.assertIn(b"m=message ", answer.body)
+        self.assertEqual(self.caller.ask("OPTIONS").start, "SIP/2.0 200 OK")
+        again = self.caller.ask("INVITE", self.caller.offer())
+        self.assertEqual((again.start, again.get("CSeq")), ("SIP/2.0 200 OK", f"{self.caller.sequence} INVITE"))
+        self.caller.request("ACK", self.caller.target, self.caller.dialog_to)
+        self.assertEqual(self.caller.ask("BYE").start, "SIP/2.0 200 OK")
+        self.assertEqual(self.caller.ask("BYE").start[:11], "SIP/2.0 481")
+
+    def test_the_servers_bye_goes_back_by_the_route_set(self) -> None:
+        self.caller.call_lobby()
+        # Its answer says that the server has the ACK, too.
+        self.assertEqual(self.caller.ask("OPTIONS").start, "SIP/2.0 200 OK")
+        self.server.terminate()
+        bye = self.caller.sip.read()
+        contact = f"sip:alice@127.0.0.1:{self.caller.sip.port}"
+        self.assertEqual(bye.start, f"BYE {contact} SIP/2.0", bye.octets)
+        self.assertEqual(bye.get("Call-ID"), self.caller.call)
+        self.assertEqual(bye.all("Route"), [], "the proxy is the only hop between")
+        vias = bye.all("Via")
+        self.assertEqual(["/UDP " in vias[0], "/TCP " in vias[1], len(vias)], [True, True, 2], vias)
+        rows = "".join(f"{name}: {value}\n" for name, value in bye.rows if name in ("Via", "From", "To", "Call-ID", "CSeq"))
+        self.caller.sip.write(crlf(f"SIP/2.0 200 OK\n{rows}Content-Length: 0\n\n"))
+        self.assertEqual(self.server.wait(), 0, self.server.log())
+
+    def test_a_register_is_forwarded_and_its_answer_comes_back(self) -> None:
+        caller = self.caller
+        caller.request("REGISTER", "sip:localhost", f"<{caller.uri}>", more="Expires: 600\n")
+        answer = caller.sip.read_final()
+        self.assertEqual(answer.start, "SIP/2.0 200 OK", answer.octets)
+        self.assertIn(f"<sip:alice@127.0.0.1:{caller.sip.port}>", answer.get("Contact"))
+        self.assertRegex(answer.get("Contact"), r";expires=\d+")
+
+
+if __name__ == "__main__":
+    unittest.main()
