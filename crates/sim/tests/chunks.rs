@@ -125,7 +125,7 @@ fn a_long_message_is_passed_on_while_it_comes() {
     });
 }
 
-// CONFORMANCE 4975-100 4975-103
+// CONFORMANCE 4975-100
 #[test]
 fn messages_may_be_interleaved() {
     everywhere(|chat| {
@@ -348,7 +348,7 @@ fn a_byte_range_is_not_believed() {
     });
 }
 
-// CONFORMANCE 4975-058 4975-103 4975-104
+// CONFORMANCE 4975-058
 // THREATS T7
 #[test]
 fn gaps_and_overlaps_are_refused_and_harm_nothing() {
