@@ -26,8 +26,11 @@ pub struct Settings {
     pub media: Media,
     /// Where SIP is spoken, as Via and Contact advertise it.
     pub sip: Vec<SipAddress>,
-    /// Where the node itself may connect to for a participant that waits to be connected to.
+    /// Where the node itself may connect to for a participant that waits to be connected to, and where its requests may go when
+    /// their way has to be found.
     pub outbound: Vec<Network>,
+    /// The first hop of requests that the node sends outside of dialogs.
+    pub outbound_proxy: Option<sip::typed::Uri>,
     /// The longest message taken, in octets of its CPIM form.
     pub max_message: u64,
     /// How many messages a participant sends; over it, it is read more slowly.

@@ -117,6 +117,16 @@ pub enum Question {
         /// Its name.
         host: String,
     },
+    /// The NAPTR records of a domain (RFC 3263 §4.1).
+    Services {
+        /// Its name.
+        domain: String,
+    },
+    /// The SRV records of a name (RFC 3263 §4.2).
+    Servers {
+        /// The name.
+        name: String,
+    },
 }
 
 /// What the world says.
@@ -126,6 +136,10 @@ pub enum Answer {
     Account(Option<Account>),
     /// To [`Question::Addresses`], the best first.
     Addresses(Vec<IpAddr>),
+    /// To [`Question::Services`].
+    Services(Vec<sip::locate::Naptr>),
+    /// To [`Question::Servers`].
+    Servers(Vec<sip::locate::Srv>),
     /// The world cannot tell now; the caller is asked to come again (503).
     Unavailable,
 }
@@ -264,6 +278,10 @@ impl Signalling {
                     Output::Connect { connection, transport, remote, server_name }
                 }
                 sip::Output::Close { connection } => Output::Close { connection },
+                sip::Output::Ask { id, query } => {
+                    self.seek(now, id, query);
+                    continue;
+                }
                 sip::Output::Event(event) => {
                     self.event(now, event);
                     continue;
@@ -385,7 +403,17 @@ fn endpoint_config(settings: &Settings) -> sip::Config {
         agent: settings.product.clone(),
         allow: METHODS.into_iter().chain([Method::REGISTER]).collect(),
         supported: vec!["timer".to_owned()],
+        outbound: outbound_ways(settings),
+        outbound_proxy: settings.outbound_proxy.clone(),
         session_timers: Some(sip::SessionTimers::default()),
         ..sip::Config::default()
     }
+}
+
+/// How requests of our own travel. Datagrams need a socket; over TLS none goes out, as nobody has said whose certificates are to be
+/// trusted.
+fn outbound_ways(settings: &Settings) -> sip::locate::Supported {
+    let has_socket = settings.sip.iter().any(|place| place.transport == sip::Transport::Udp);
+    let transports = has_socket.then_some(sip::Transport::Udp).into_iter().chain([sip::Transport::Tcp]).collect();
+    sip::locate::Supported { transports, networks: settings.outbound.clone() }
 }

@@ -45,6 +45,8 @@ pub(crate) struct Config {
     pub(crate) join_rate: Option<u32>,
     /// Where the server may connect to of its own accord.
     pub(crate) outbound: Vec<Network>,
+    /// The first hop of requests that the server sends outside of dialogs.
+    pub(crate) outbound_proxy: Option<focus::sip::typed::Uri>,
     /// Where HTTP is served; may be nowhere.
     pub(crate) http: Vec<SocketAddr>,
     /// The operator's certificate chain and its key, PEM files; without them a self-signed pair is made in `data_dir`.
@@ -327,6 +329,7 @@ impl Config {
             message_rate: Some(100),
             join_rate: Some(50),
             outbound: network::LOOPBACK.to_vec(),
+            outbound_proxy: None,
             http: vec![(Ipv4Addr::LOCALHOST, 8080).into()],
             tls: None,
             auth: Auth::Digest { realm: "localhost".to_owned(), md5: true },

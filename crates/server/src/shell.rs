@@ -6,6 +6,7 @@
 mod mailbox;
 mod outbox;
 mod porch;
+mod resolver;
 mod signalling;
 mod stream;
 mod worker;

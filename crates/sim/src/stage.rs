@@ -88,6 +88,7 @@ pub fn settings(now: Instant) -> Settings {
         media: Media { tcp: Some((host.clone(), 2855)), tls: Some((host.clone(), 2856)) },
         sip: vec![SipAddress { transport: sip::Transport::Tcp, host, port: 5060 }],
         outbound: Vec::new(),
+        outbound_proxy: None,
         max_message: 100 << 20,
         message_rate: None,
         join_rate: None,
@@ -374,6 +375,8 @@ impl Stage {
                         (World::Answers, Question::Addresses { host }) => {
                             Answer::Addresses(self.hosts.get(&host).cloned().unwrap_or_default())
                         }
+                        (World::Answers, Question::Services { .. }) => Answer::Services(Vec::new()),
+                        (World::Answers, Question::Servers { .. }) => Answer::Servers(Vec::new()),
                         (World::Fails, _) => Answer::Unavailable,
                         (World::IsSilent, _) => continue,
                     };

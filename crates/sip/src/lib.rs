@@ -30,7 +30,7 @@ mod usage;
 pub use dialog::Dialog;
 pub use endpoint::{
     Answer, Cause, ClientId, Config, Counts, DialogId, Endpoint, Event, Failure, Input, Limits, Outgoing, Output,
-    Refused, SessionTimers, TimerValues, TransactionId, Within,
+    QueryId, Refused, SessionTimers, TimerValues, TransactionId, Within,
 };
 pub use framing::{Frame, Framer};
 pub use message::{Body, Headers, Message, Method, Request, Response, Row, reason_phrase};

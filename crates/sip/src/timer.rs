@@ -53,6 +53,8 @@ pub(crate) enum Timer {
     Glare(DialogId),
     /// §9.1: 64·T1 without a final answer after the CANCEL.
     Cancelled(ClientId),
+    /// 64·T1 without finding out where the request goes.
+    Unlocated(ClientId),
     /// RFC 4028 §7.2: half the session interval is over, we refresh.
     Refresh(DialogId),
     /// RFC 4028 §10: nobody refreshed the session.

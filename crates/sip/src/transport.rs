@@ -129,6 +129,9 @@ pub enum Destination {
     },
     /// A connection that is open.
     Connection(ConnectionId),
+    /// Where the first Route leads, else the target, to be found by RFC 3263 ([`crate::locate`]); by way of
+    /// [`crate::Config::outbound_proxy`] where there is one and no Route. What is found is tried in its order until something answers.
+    Located,
 }
 
 impl Destination {

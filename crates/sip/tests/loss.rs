@@ -273,6 +273,7 @@ impl Simulation {
                 // The caller does not listen.
                 Output::Connect { connection, .. } => self.input(side, Input::Closed { connection }),
                 Output::Close { .. } => panic!("nobody sends what closes a connection"),
+                Output::Ask { .. } => panic!("nobody here has a name"),
                 Output::Event(event) => self.event(side, event),
             }
         }

@@ -57,6 +57,11 @@ impl Agent {
                 self.outputs.push_back(Output::SipConnect { connection, transport, remote, server_name });
             }
             sip::Output::Close { connection } => self.outputs.push_back(Output::SipClose { connection }),
+            // The user has named where the server is; where it cannot be reached any more, it is not looked for elsewhere.
+            sip::Output::Ask { id, query: _ } => {
+                let answer = sip::locate::Answer::Addresses(Vec::new());
+                self.endpoint.handle_input(now, sip::Input::Answer { id, answer });
+            }
             sip::Output::Event(event) => self.of_dialog(now, event),
         }
     }

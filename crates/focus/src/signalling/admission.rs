@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use room::{Address, SeatId};
 use sip::auth::{Algorithm, Authorization, Verdict, parse_authorization};
+use sip::locate::{Answer as Found, Query};
 use sip::{Request, Source, TransactionId};
 
 use super::join::Ending;
@@ -47,6 +48,8 @@ pub(super) enum Matter {
     Call(Call),
     /// Where the media of a seat are to be fetched.
     Media { seat: SeatId, port: u16 },
+    /// Where a request of our own goes.
+    Way(sip::QueryId),
 }
 
 /// Who calls, made sure of.
@@ -154,11 +157,26 @@ impl Signalling {
         }
     }
 
+    /// A request of our own has to find its way.
+    pub(super) fn seek(&mut self, now: Instant, id: sip::QueryId, query: Query) {
+        let question = match query {
+            Query::Services(domain) => Question::Services { domain },
+            Query::Servers(name) => Question::Servers { name },
+            Query::Addresses(host) => Question::Addresses { host },
+        };
+        self.ask(now, Matter::Way(id), question);
+    }
+
+    fn sought(&mut self, now: Instant, id: sip::QueryId, answer: Found) {
+        self.endpoint.handle_input(now, sip::Input::Answer { id, answer });
+    }
+
     /// The world does not say.
     pub(super) fn unanswered(&mut self, now: Instant, matter: Matter) {
         match matter {
             Matter::Call(call) => self.refuse_for_now(now, call.transaction),
             Matter::Media { seat, .. } => self.hang_up(now, seat, Ending::Switch(Cause::NotBound)),
+            Matter::Way(id) => self.sought(now, id, Found::Addresses(Vec::new())),
         }
     }
 
@@ -169,6 +187,9 @@ impl Signalling {
             (Some(Matter::Media { seat, port }), Answer::Addresses(addresses)) => {
                 self.dial(now, seat, &addresses, port);
             }
+            (Some(Matter::Way(id)), Answer::Addresses(addresses)) => self.sought(now, id, Found::Addresses(addresses)),
+            (Some(Matter::Way(id)), Answer::Services(services)) => self.sought(now, id, Found::Services(services)),
+            (Some(Matter::Way(id)), Answer::Servers(servers)) => self.sought(now, id, Found::Servers(servers)),
             (Some(matter), _) => self.unanswered(now, matter),
             (None, _) => {}
         }

@@ -1,5 +1,6 @@
 //! The sections of the file but the rooms' and the users': which keys there are, and what each may say.
 
+use focus::sip::typed::Uri;
 use toml::de::DeValue;
 
 use super::reader::{Entry, Section, Source};
@@ -36,8 +37,18 @@ fn sip<'t>(source: &mut Source<'t>, root: &mut Section<'t>, config: &mut Config)
         const RIGHT: &str = "networks like [\"203.0.113.0/24\", \"2001:db8::/32\"]";
         config.outbound = entry.parse_each(source, RIGHT, network::network).unwrap_or_default();
     }
-    section.not_yet(source, &["trusted_peers", "outbound_proxy"]);
+    const PROXY: &str = "a SIP URI like \"sip:proxy.example.com;transport=tcp\"";
+    config.outbound_proxy = section.parse(source, "outbound_proxy", PROXY, proxy);
+    section.not_yet(source, &["trusted_peers"]);
     section.finish(source);
+}
+
+/// Over TLS no request goes out yet: nobody could say whose certificates are to be trusted.
+fn proxy(value: &DeValue<'_>) -> Option<Uri> {
+    let uri = Uri::parse(value.as_str()?).ok().filter(|uri| uri.is_sip() && !uri.is_sips() && !uri.has_headers())?;
+    let transport =
+        uri.param("transport").map(|token| ["udp", "tcp"].iter().any(|known| token.eq_ignore_ascii_case(known)));
+    transport.unwrap_or(true).then_some(uri)
 }
 
 fn msrp<'t>(source: &mut Source<'t>, root: &mut Section<'t>, config: &mut Config) {

@@ -48,6 +48,7 @@ fn a_whole_file() {
     assert!(config.users[1].secret == Some(Secret::Ha1 { sha256: Some("ab".repeat(32)), md5: None }));
     assert_eq!((config.message_rate, config.join_rate), (None, Some(7)));
     let private = Network { address: "10.0.0.0".parse().unwrap(), prefix: 8 };
+    assert_eq!(config.outbound_proxy.as_ref().map(|uri| uri.as_str()), Some("sip:proxy.example.com"));
     assert_eq!(config.outbound, [private], "and this machine is out of reach, as others reach the server");
     assert_eq!(config.create, Create::Nobody);
     let defaults = &config.defaults;
@@ -73,6 +74,7 @@ data_dir = "/var/lib/tertulia"
 listen = ["udp://0.0.0.0:5060", "tcp://[::]:5060"]
 advertise = "chat.example.com"
 outbound_networks = ["10.0.0.0/8", "127.0.0.1/32"]
+outbound_proxy = "sip:proxy.example.com"
 [msrp]
 listen = ["tls://0.0.0.0:2856"]
 advertise = ["tls://media.example.com:443"]
@@ -172,7 +174,7 @@ const WRONG: &[(&str, &[&str])] = &[
         "[sip]\ntrusted_peers = []\noutbound_proxy = \"x\"\noutbound_networks = [\"10.0.0.0\"]",
         &[
             "line 2: sip.trusted_peers: not carried out yet; right would be to leave it out",
-            "line 3: sip.outbound_proxy: not carried out yet; right would be to leave it out",
+            "line 3: sip.outbound_proxy: \"x\" is wrong; right would be a SIP URI like \"sip:proxy.example.com;transport=tcp\"",
             "line 4: sip.outbound_networks: \"10.0.0.0\" is wrong; right would be networks like [\"203.0.113.0/24\", \"2001:db8::/32\"]",
         ],
     ),
@@ -183,7 +185,10 @@ const WRONG: &[(&str, &[&str])] = &[
             "line 3: msrp.idle: not carried out yet; right would be to leave it out",
         ],
     ),
-    ("[sip]\nlisen = []", &["line 2: sip.lisen: unknown key; [sip] may have listen, advertise, outbound_networks"]),
+    (
+        "[sip]\nlisen = []",
+        &["line 2: sip.lisen: unknown key; [sip] may have listen, advertise, outbound_networks, outbound_proxy"],
+    ),
     (
         "[http]\nlisten = [\"https://127.0.0.1:443\"]",
         &[

@@ -23,6 +23,7 @@ use tokio::time::sleep_until;
 use super::Setup;
 use super::mailbox::{Item, Outgoing, Post};
 use super::outbox::Outbox;
+use super::resolver::Resolver;
 use super::stream::{self, Common};
 use crate::capacity::Capacity;
 use crate::listen;
@@ -48,6 +49,7 @@ pub(crate) enum Event {
 pub(crate) struct Focus {
     core: Signalling,
     accounts: BTreeMap<String, Account>,
+    resolver: Resolver,
     datagrams: Vec<(SocketAddr, Rc<UdpSocket>)>,
     outboxes: HashMap<ConnectionId, Rc<Outbox>>,
     common: Common,
@@ -72,6 +74,7 @@ impl Focus {
         let mut focus = Self {
             core,
             accounts: setup.accounts,
+            resolver: Resolver::of_the_system().map_err(io::Error::other)?,
             datagrams: Vec::new(),
             outboxes: HashMap::new(),
             common: Common::new(sender),
@@ -235,22 +238,16 @@ impl Focus {
                 let answer = Answer::Account(self.accounts.get(&user).cloned());
                 self.core.handle_input(now, Input::Answer { id, answer });
             }
-            Question::Addresses { host } => {
-                spawn_local(look_up(id, host, self.common.clone()));
+            Question::Addresses { .. } | Question::Services { .. } | Question::Servers { .. } => {
+                spawn_local(look_up(id, question, self.resolver.clone(), self.common.clone()));
             }
         }
     }
 }
 
-/// Asks the system's resolver, on a thread for such calls.
-async fn look_up(id: QuestionId, host: String, common: Common) {
-    let answer = match tokio::net::lookup_host((host, 0)).await {
-        Ok(found) => Answer::Addresses(found.map(|address| address.ip()).collect()),
-        Err(error) => {
-            tracing::debug!(%error, "a host was not found");
-            Answer::Addresses(Vec::new())
-        }
-    };
+/// Asks the DNS.
+async fn look_up(id: QuestionId, question: Question, resolver: Resolver, common: Common) {
+    let answer = resolver.ask(question).await;
     // Once signalling is gone nobody waits for the answer.
     let _ = common.events.send(Event::Answer(id, answer)).await;
 }

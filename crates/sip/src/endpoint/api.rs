@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use crate::auth::Credentials;
+use crate::locate;
 use crate::message::{Body, Method, Request, Response};
 use crate::slots::Id;
 use crate::transport::{ConnectionId, Destination, Hop, Source, Transport};
@@ -51,6 +52,13 @@ pub enum Input {
         /// Its id, never used again.
         connection: ConnectionId,
     },
+    /// What the DNS says to [`Output::Ask`]; an empty answer where it cannot say. One that comes too late is passed over.
+    Answer {
+        /// The question's id.
+        id: QueryId,
+        /// What it says.
+        answer: locate::Answer,
+    },
 }
 
 /// What the shell and the user are told.
@@ -79,9 +87,20 @@ pub enum Output {
         /// The connection.
         connection: ConnectionId,
     },
+    /// Ask the DNS; [`Input::Answer`] is awaited, for 64·T1 from the first question for a request.
+    Ask {
+        /// Names the question in its answer. Never used again.
+        id: QueryId,
+        /// What is asked.
+        query: locate::Query,
+    },
     /// For the user.
     Event(Event),
 }
+
+/// A question to the DNS that is open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct QueryId(pub u64);
 
 /// What happened, for the user.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -186,7 +205,7 @@ pub enum Cause {
 pub enum Failure {
     /// Timer B or F ran out (to be treated as a 408, RFC 3261 §8.1.3.1).
     Timeout,
-    /// The connection failed (to be treated as a 503).
+    /// The connection failed, or there is no way to where it should go (to be treated as a 503).
     Transport,
     /// It was cancelled, and the 2xx that crossed the CANCEL was hung up; or the peer never answered the CANCEL.
     Cancelled,

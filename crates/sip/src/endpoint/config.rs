@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use crate::locate::Supported;
 use crate::message::Method;
 use crate::transport::Transport;
+use crate::typed::Uri;
 
 /// The base values of RFC 3261 §17's timers (Table 4), from which all timers follow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,6 +109,12 @@ pub struct Config {
     /// is for the user to judge, as an [`crate::Event::Request`]: challenged, refused, or answered by a 2xx, which ends the
     /// dialog. Otherwise whoever knows the tags can end it.
     pub judge_foreign_bye: bool,
+    /// The transports that requests of ours may take and the networks they may go to where their way has to be found: by
+    /// [`crate::Destination::Located`], or by the URI of a peer that cannot be reached where it was seen.
+    pub outbound: Supported,
+    /// The first hop of requests outside of dialogs whose destination is [`crate::Destination::Located`] and which have no
+    /// route of their own (RFC 3261 §8.1.2). It may be in any network.
+    pub outbound_proxy: Option<Uri>,
     /// Session timers; `None`: none is asked for, and `timer` is no extension that is understood.
     pub session_timers: Option<SessionTimers>,
 }
@@ -124,6 +132,8 @@ impl Default for Config {
             capabilities: Vec::new(),
             schemes: vec!["sip".to_owned(), "sips".to_owned()],
             judge_foreign_bye: false,
+            outbound: Supported::default(),
+            outbound_proxy: None,
             session_timers: None,
         }
     }

@@ -13,7 +13,7 @@ use crate::dialog::{Dialog, Peer, Stage, is_of_session, refreshes_target};
 use crate::message::{Body, Headers, Method, Request, Response};
 use crate::token::Token;
 use crate::transaction::client::Heard;
-use crate::transport::{Hop, Source};
+use crate::transport::{Hop, Source, Transport};
 use crate::typed::{self, Uri};
 
 /// How often one request is sent anew because of challenges.
@@ -104,6 +104,10 @@ impl Endpoint {
         if subscribes && (200..300).contains(&response.code) && self.heard_subscribed(now, id, response) {
             return;
         }
+        // RFC 3263 §4.3: that server is overloaded, another may not be.
+        if response.code == 503 && self.try_elsewhere(now, id) {
+            return;
+        }
         let Some(attempt) = self.take_attempt(now, id) else { return };
         let code = response.code;
         match attempt.purpose {
@@ -171,7 +175,8 @@ impl Endpoint {
         let Some(attempt) = self.attempts.get_mut(id).filter(|attempt| attempt.challenges < MAX_CHALLENGES) else {
             return false;
         };
-        if matches!(attempt.path.hop, Hop::Connection(connection) if !self.wire.is_open(connection)) {
+        let hop = attempt.way.path().map(|path| path.hop);
+        if matches!(hop, Some(Hop::Connection(connection)) if !self.wire.is_open(connection)) {
             return false;
         }
         attempt.challenges += 1;
@@ -247,15 +252,17 @@ impl Endpoint {
     }
 
     fn peer_of(&self, attempt: &Attempt) -> Peer {
-        let (connection, remote) = match attempt.path.hop {
-            Hop::Connection(id) => (Some(id), self.wire.remote(id)),
-            Hop::Datagram { remote, .. } => (None, Some(remote)),
+        let path = attempt.way.path();
+        let (connection, remote) = match path.map(|path| path.hop) {
+            Some(Hop::Connection(id)) => (Some(id), self.wire.remote(id)),
+            Some(Hop::Datagram { remote, .. }) => (None, Some(remote)),
+            None => (None, None),
         };
         let uri = Uri::parse(&attempt.request.uri).ok();
         let target = uri.as_ref().and_then(Uri::ip);
         Peer {
-            transport: attempt.path.transport,
-            local: attempt.path.local,
+            transport: path.map_or(Transport::Udp, |path| path.transport),
+            local: path.and_then(|path| path.local),
             remote: remote.unwrap_or(NOWHERE),
             connection,
             server_name: connection.and_then(|id| self.wire.server_name(id)).map(Box::from),

@@ -16,6 +16,7 @@ mod session;
 mod tables;
 pub(crate) mod uac;
 mod uas;
+mod way;
 mod wire;
 mod within;
 
@@ -25,7 +26,8 @@ use std::time::Instant;
 use rand_core::Rng;
 
 pub use api::{
-    Answer, Cause, ClientId, Counts, DialogId, Event, Failure, Input, Outgoing, Output, Refused, TransactionId, Within,
+    Answer, Cause, ClientId, Counts, DialogId, Event, Failure, Input, Outgoing, Output, QueryId, Refused,
+    TransactionId, Within,
 };
 pub use config::{Config, Limits, SessionTimers, TimerValues};
 
@@ -57,6 +59,10 @@ pub struct Endpoint {
     dialogs: Dialogs,
     /// Requests of ours that a NOTIFY may come to before their answer, by our tag.
     subscribing: BTreeMap<Token, ClientId>,
+    /// The requests of ours whose way is being looked for, by what was asked last.
+    asked: BTreeMap<QueryId, ClientId>,
+    /// How many questions were asked.
+    queries: u64,
 }
 
 impl Endpoint {
@@ -77,6 +83,8 @@ impl Endpoint {
             attempts: Slots::new(usize::MAX),
             dialogs: Dialogs::new(config.limits.dialogs),
             subscribing: BTreeMap::new(),
+            asked: BTreeMap::new(),
+            queries: 0,
             config,
             random,
         }
@@ -94,6 +102,7 @@ impl Endpoint {
             }
             Input::Received { connection, octets } => self.receive_octets(now, connection, &octets),
             Input::Closed { connection } => self.lose_connection(now, connection),
+            Input::Answer { id, answer } => self.located(now, id, answer),
         }
     }
 
@@ -302,6 +311,7 @@ impl Endpoint {
             Timer::Accepted(id) => self.resend_accepted(now, id),
             Timer::NoAck(id) => self.give_up_ack(now, id),
             Timer::Glare(id) => self.glare_is_over(id),
+            Timer::Unlocated(id) => self.fail_attempt(now, id, Failure::Transport),
             Timer::Cancelled(id) => self.give_up_cancelled(now, id),
             Timer::Refresh(id) => self.refresh_session(now, id),
             Timer::Unrefreshed(id) => self.give_up_session(now, id),

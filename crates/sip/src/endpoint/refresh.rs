@@ -106,7 +106,7 @@ impl Endpoint {
     }
 
     fn update_attempt(&mut self, id: DialogId) -> Option<Attempt> {
-        let path = self.dialog_path(id).ok()?;
+        let way = self.dialog_way(id).ok()?;
         let dialog = self.dialogs.get_mut(id)?;
         let number = dialog.next_cseq();
         let mut request = dialog.request(Method::UPDATE, number);
@@ -114,7 +114,7 @@ impl Endpoint {
         let (tag, credentials) = (dialog.tag(), dialog.credentials.clone());
         self.ask_for_timer(Some(id), &Method::UPDATE, &mut request.headers);
         self.presets.describe_request(&request.method, &mut request.headers);
-        Some(Attempt::new(Purpose::Refresh, request, path, tag, Some(id), credentials))
+        Some(Attempt::new(Purpose::Refresh, request, way, tag, Some(id), credentials))
     }
 
     /// Timer `Unrefreshed` (§10).

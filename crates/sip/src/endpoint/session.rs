@@ -107,7 +107,7 @@ impl Endpoint {
     }
 
     fn bye_attempt(&mut self, id: DialogId, hang_up: HangUp, purpose: Purpose) -> Result<Attempt, Refused> {
-        let path = self.dialog_path(id)?;
+        let way = self.dialog_way(id)?;
         let dialog = self.dialogs.get_mut(id).ok_or(Refused::NoDialog)?;
         let number = dialog.next_cseq();
         let mut request = dialog.request(Method::BYE, number);
@@ -116,7 +116,7 @@ impl Endpoint {
         }
         let within = matches!(purpose, Purpose::Bye(_)).then_some(id);
         self.presets.describe_request(&request.method, &mut request.headers);
-        Ok(Attempt::new(purpose, request, path, dialog.tag(), within, dialog.credentials.clone()))
+        Ok(Attempt::new(purpose, request, way, dialog.tag(), within, dialog.credentials.clone()))
     }
 
     /// Ends the session and settles what was under way in it (§15.1.2). The dialog goes too, unless it is held.

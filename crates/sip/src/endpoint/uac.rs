@@ -5,9 +5,11 @@ use std::time::Instant;
 
 use super::Endpoint;
 use super::api::{Cause, ClientId, DialogId, Event, Failure, Outgoing, Refused, Within};
+use super::way::Way;
 use super::wire::Path;
 use crate::auth::Credentials;
 use crate::dialog::{Dialog, Stage, is_of_session, refreshes_target};
+use crate::locate::Candidate;
 use crate::message::{Method, Request};
 use crate::timer::{Timer, TimerKey};
 use crate::token::Token;
@@ -25,9 +27,11 @@ pub struct Attempt {
     pub(super) purpose: Purpose,
     /// As it was last sent.
     pub(super) request: Arc<Request>,
-    pub(super) path: Path,
+    pub(super) way: Way,
+    /// Where else it may go (RFC 3263 §4.3), the next one last.
+    pub(super) elsewhere: Vec<Candidate>,
     /// Where it goes when the connection that it was too large for UDP for cannot be opened.
-    datagram: Option<Path>,
+    pub(super) datagram: Option<Path>,
     pub(super) local_tag: Token,
     pub(super) dialog: Option<DialogId>,
     pub(super) credentials: Option<Box<Credentials>>,
@@ -74,7 +78,7 @@ impl Attempt {
     pub(super) fn new(
         purpose: Purpose,
         request: Request,
-        path: Path,
+        way: Way,
         local_tag: Token,
         dialog: Option<DialogId>,
         credentials: Option<Box<Credentials>>,
@@ -82,7 +86,8 @@ impl Attempt {
         Self {
             purpose,
             request: Arc::new(request),
-            path,
+            way,
+            elsewhere: Vec::new(),
             datagram: None,
             local_tag,
             dialog,
@@ -119,10 +124,10 @@ impl Attempt {
 
 impl Endpoint {
     /// A request outside of a dialog (RFC 3261 §8.1.1).
-    pub(super) fn send_outside(&mut self, now: Instant, outgoing: Outgoing) -> Result<ClientId, Refused> {
+    pub(super) fn send_outside(&mut self, now: Instant, mut outgoing: Outgoing) -> Result<ClientId, Refused> {
         check(&outgoing)?;
         self.check_room()?;
-        let path = self.wire.path(&outgoing.destination)?;
+        let way = self.way_out(&mut outgoing)?;
         let local_tag = Token::random(&mut *self.random);
         let call_id = match outgoing.call_id {
             Some(call_id) => call_id,
@@ -145,7 +150,7 @@ impl Endpoint {
         self.ask_for_timer(None, &request.method, &mut request.headers);
         self.complete(&mut request, outgoing.headers, outgoing.body);
         let credentials = outgoing.credentials.map(Box::new);
-        self.launch(now, Attempt::new(Purpose::User, request, path, local_tag, None, credentials))
+        self.launch(now, Attempt::new(Purpose::User, request, way, local_tag, None, credentials))
     }
 
     /// A request within a dialog (§12.2.1.1).
@@ -158,7 +163,7 @@ impl Endpoint {
         self.check_room()?;
         let invite = within.method == Method::INVITE;
         self.check_within(id, &within)?;
-        let path = self.dialog_path(id)?;
+        let way = self.dialog_way(id)?;
         let dialog = self.dialogs.get_mut(id).ok_or(Refused::NoDialog)?;
         let refreshes = refreshes_target(&within.method);
         if let (Some(contact), true) = (&within.contact, refreshes) {
@@ -173,8 +178,8 @@ impl Endpoint {
         let (tag, credentials) = (dialog.tag(), dialog.credentials.clone());
         self.ask_for_timer(Some(id), &request.method, &mut request.headers);
         self.complete(&mut request, within.headers, within.body);
-        let client = self.launch(now, Attempt::new(Purpose::User, request, path, tag, Some(id), credentials))?;
-        if let (Some(dialog), true) = (self.dialogs.get_mut(id), invite) {
+        let client = self.launch(now, Attempt::new(Purpose::User, request, way, tag, Some(id), credentials))?;
+        if let (Some(dialog), true) = (self.dialogs.get_mut(id), invite && self.attempts.get(client).is_some()) {
             dialog.invite.outgoing = Some(client);
         }
         Ok(client)
@@ -232,7 +237,7 @@ impl Endpoint {
         if let Some(dialog) = dialog.and_then(|dialog| self.dialogs.get_mut(dialog)) {
             dialog.clients.push(id);
         }
-        self.send(now, id);
+        self.set_out(now, id);
         Ok(id)
     }
 
@@ -240,17 +245,19 @@ impl Endpoint {
     pub(super) fn send(&mut self, now: Instant, id: ClientId) {
         let branch = Token::random(&mut *self.random);
         let Some(attempt) = self.attempts.get_mut(id) else { return };
-        let mut octets = address(&mut attempt.request, &self.wire.sent_by(&attempt.path), &attempt.path, &branch);
+        let Some(mut path) = attempt.way.path().copied() else { return };
+        let mut octets = address(&mut attempt.request, &self.wire.sent_by(&path), &path, &branch);
         // §18.1.1: too large for a datagram; where no connection can be had, it is tried all the same.
-        if let Hop::Datagram { remote, .. } = attempt.path.hop
+        if let Hop::Datagram { remote, .. } = path.hop
             && octets.len() > MAX_DATAGRAM
             && attempt.datagram.is_none()
-            && let Ok(path) = self.wire.path(&Destination::address(Transport::Tcp, remote))
+            && let Ok(stream) = self.wire.path(&Destination::address(Transport::Tcp, remote))
         {
-            attempt.datagram = Some(std::mem::replace(&mut attempt.path, path));
+            attempt.datagram = Some(std::mem::replace(&mut path, stream));
+            attempt.way = Way::Path(path);
             octets = address(&mut attempt.request, &self.wire.sent_by(&path), &path, &branch);
         }
-        let hop = attempt.path.hop;
+        let hop = path.hop;
         if let Some(before) = attempt.sending.take().and_then(|before| self.clients.get_mut(before)) {
             before.owner = None;
         }
@@ -297,6 +304,10 @@ impl Endpoint {
         if attempt.purpose != Purpose::User || attempt.is_cancelled() {
             return Err(Refused::NoRequest);
         }
+        if attempt.way.path().is_none() {
+            self.fail_attempt(now, id, Failure::Cancelled);
+            return Ok(());
+        }
         attempt.cancel = Cancel::Wanted;
         let sending = attempt.sending.and_then(|sending| self.clients.get(sending));
         if sending.is_some_and(ClientTransaction::is_ringing) {
@@ -335,9 +346,12 @@ impl Endpoint {
 
     /// Timers B and F.
     pub(super) fn client_timed_out(&mut self, now: Instant, id: ClientTransactionId) {
-        let owner = self.clients.get(id).and_then(|transaction| transaction.owner);
+        let owner = self.clients.get(id).and_then(|transaction| Some((transaction.owner?, transaction.has_heard())));
         self.end_client(now, id);
-        owner.into_iter().for_each(|owner| self.fail_attempt(now, owner, Failure::Timeout));
+        let Some((owner, has_heard)) = owner else { return };
+        if has_heard || !self.try_elsewhere(now, owner) {
+            self.fail_attempt(now, owner, Failure::Timeout);
+        }
     }
 
     /// Timers D, K and M: nothing more is awaited.
@@ -349,16 +363,21 @@ impl Endpoint {
 
     /// The connection that a request went out on is gone (§17.1.4).
     pub(super) fn client_lost_connection(&mut self, now: Instant, id: ClientTransactionId, was_open: bool) {
-        let owner = self.clients.get(id).filter(|transaction| transaction.is_open()).and_then(|open| open.owner);
+        let open = self.clients.get(id).filter(|transaction| transaction.is_open());
+        let owner = open.and_then(|open| Some((open.owner?, open.has_heard())));
         self.end_client(now, id);
-        let Some(owner) = owner else { return };
+        let Some((owner, has_heard)) = owner else { return };
         let Some(attempt) = self.attempts.get_mut(owner) else { return };
         match attempt.datagram {
-            Some(path) if !was_open && attempt.path != path => {
-                attempt.path = path;
+            Some(path) if !was_open && attempt.way.path() != Some(&path) => {
+                attempt.way = Way::Path(path);
                 self.send(now, owner);
             }
-            _ => self.fail_attempt(now, owner, Failure::Transport),
+            _ => {
+                if has_heard || !self.try_elsewhere(now, owner) {
+                    self.fail_attempt(now, owner, Failure::Transport);
+                }
+            }
         }
     }
 
@@ -384,6 +403,7 @@ impl Endpoint {
     /// Takes a request away that has its end. Its transaction may remain, for repetitions.
     pub(super) fn take_attempt(&mut self, now: Instant, id: ClientId) -> Option<Attempt> {
         let attempt = self.attempts.remove(id)?;
+        self.forget_search(&attempt);
         if let Cancel::Sent(timer) = attempt.cancel {
             self.timers.stop(timer);
         }

@@ -72,6 +72,11 @@ impl Wire {
         self.outputs.push_back(Output::Event(event));
     }
 
+    /// Passes on a question to the DNS.
+    pub(super) fn ask(&mut self, question: Output) {
+        self.outputs.push_back(question);
+    }
+
     pub(super) fn transmit(&mut self, hop: Hop, octets: Vec<u8>) {
         self.outputs.push_back(Output::Transmit { hop, octets });
     }
@@ -157,6 +162,7 @@ impl Wire {
     /// The way to a destination; asks for a connection where there is none.
     pub(super) fn path(&mut self, destination: &Destination) -> Result<Path, Refused> {
         match destination {
+            Destination::Located => Err(Refused::Unfit("destination: it is not located")),
             Destination::Connection(id) => self.existing(*id).ok_or(Refused::NoConnection),
             Destination::Address { transport: Transport::Udp, remote, .. } => Ok(Path::datagram(None, *remote)),
             Destination::Address { transport, remote, server_name } => {

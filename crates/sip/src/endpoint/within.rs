@@ -1,5 +1,6 @@
 //! Requests of the peer within dialogs (RFC 3261 §12.2.2), and the ways to it.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -134,9 +135,9 @@ impl Endpoint {
         }
     }
 
-    /// The way to the peer. The connection it was last seen on, while it lasts; else the address that the next URI names;
-    /// else the address it was seen at: behind a translator, and for names, which nobody resolves here. A client that came
-    /// over a connection can only come again.
+    /// The path to the peer. The connection it was last seen on, while it lasts; else the address that the next URI names
+    /// (connections are opened to no other network than they may); else the address it was seen at: behind a translator, and for names. A client that came over a
+    /// connection is not where it was seen.
     pub(super) fn dialog_path(&mut self, id: DialogId) -> Result<Path, Refused> {
         let dialog = self.dialogs.get(id).ok_or(Refused::NoDialog)?;
         let peer = &dialog.peer;
@@ -147,7 +148,11 @@ impl Endpoint {
         if called && peer.transport.carries_one_message_a_read() {
             return Err(Refused::NoConnection);
         }
-        let (transport, remote) = match named_address(dialog) {
+        let may_go = |(transport, remote): &(Transport, SocketAddr)| {
+            let ip = remote.ip();
+            *transport == Transport::Udp || ip == peer.remote.ip() || self.config.outbound.reaches(ip)
+        };
+        let (transport, remote) = match named_address(dialog).filter(may_go) {
             Some(address) => address,
             None if called => return Err(Refused::NoConnection),
             None => (peer.transport, peer.remote),
@@ -169,7 +174,7 @@ pub(super) struct Answered {
 }
 
 /// The transport and the address that the next URI names, where it names an address.
-fn named_address(dialog: &Dialog) -> Option<(Transport, std::net::SocketAddr)> {
+fn named_address(dialog: &Dialog) -> Option<(Transport, SocketAddr)> {
     let uri = dialog.next_hop().filter(|_| !dialog.is_translated())?;
     let transport = match uri.param("transport") {
         Some(token) => Transport::from_token(token)?,

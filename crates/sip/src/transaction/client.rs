@@ -85,6 +85,11 @@ impl ClientTransaction {
         matches!(self.state, State::Ringing)
     }
 
+    /// Whether any response came. For another request than INVITE that is not kept: a provisional one says little there.
+    pub(crate) fn has_heard(&self) -> bool {
+        !matches!(self.state, State::Calling { .. } | State::Trying { .. })
+    }
+
     /// Whether nothing is left to do.
     pub(crate) fn is_over(&self) -> bool {
         matches!(self.state, State::Over)

@@ -19,7 +19,7 @@ use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::SeedableRng as _;
 use sip::{
     Answer, ClientId, Config, ConnectionId, Destination, DialogId, Endpoint, Event, Hop, Input, Message, Method,
-    Outgoing, Output, Request, Response, TransactionId, Transport, typed,
+    Outgoing, Output, QueryId, Request, Response, TransactionId, Transport, typed,
 };
 
 pub const LOCAL: &str = "198.51.100.1:5060";
@@ -41,6 +41,8 @@ pub struct Bench {
     /// What the user was told and did not look at yet.
     pub events: VecDeque<Event>,
     pub connects: Vec<(ConnectionId, Transport, SocketAddr)>,
+    /// The newest question to the DNS.
+    pub asked: Option<QueryId>,
     /// How the peer is reached.
     pub peer: Peer,
 }
@@ -72,6 +74,7 @@ impl Bench {
             sent: Vec::new(),
             events: VecDeque::new(),
             connects: Vec::new(),
+            asked: None,
             peer: Peer::Datagram(at(ALICE)),
         }
     }
@@ -92,6 +95,25 @@ impl Bench {
     pub fn input(&mut self, input: Input) {
         self.endpoint.handle_input(self.now, input);
         self.drain();
+    }
+
+    /// The DNS answers the newest question.
+    pub fn dns(&mut self, answer: sip::locate::Answer) {
+        let id = self.asked.expect("the DNS was asked");
+        self.input(Input::Answer { id, answer });
+    }
+
+    /// The newest connection that was asked for is there.
+    pub fn connected(&mut self) {
+        let (connection, transport, remote) = *self.connects.last().expect("a connection was asked for");
+        self.input(Input::Opened { connection, transport, local: at(LOCAL), remote });
+        self.peer = Peer::Stream(connection);
+    }
+
+    /// The newest connection that was asked for is not to be had, or is gone.
+    pub fn disconnected(&mut self) {
+        let connection = self.connects.last().expect("a connection was asked for").0;
+        self.input(Input::Closed { connection });
     }
 
     /// The peer sends this: a message in lines, Content-Length written here.
@@ -130,6 +152,10 @@ impl Bench {
                     format!("connect {} {remote}", transport.via_token())
                 }
                 Output::Close { connection } => format!("close {}", connection.0),
+                Output::Ask { id, query } => {
+                    self.asked = Some(id);
+                    format!("ask {query:?}")
+                }
                 Output::Event(event) => {
                     let line = format!("event {}", describe(&event));
                     self.events.push_back(event);
