@@ -26,8 +26,6 @@ use crate::timers::{Timer, Timers};
 
 mod pacing;
 
-use pacing::Patience;
-
 /// A connection that has named no session is closed after this.
 const SILENCE: Duration = Duration::from_secs(30);
 /// How long a connection that is to be closed may take for its last octets.
@@ -186,7 +184,6 @@ pub(crate) struct Connection {
     held_by: BTreeMap<(WorkerId, Handle, Handle), bool>,
     /// Until when it is not read, as its participant has sent too much.
     paced_until: Option<Instant>,
-    patience: Patience,
     /// Since when it has been congested itself.
     congested_since: Option<Instant>,
     /// Whose media it is to fetch.
@@ -262,7 +259,6 @@ impl Worker {
             holds: 0,
             held_by: BTreeMap::new(),
             paced_until: None,
-            patience: Patience::new(now),
             congested_since: None,
             dialing: None,
             paused: false,
@@ -318,7 +314,7 @@ impl Worker {
                 Timer::Room(room) => self.room_due(now, room),
                 Timer::Silence(connection) => self.silence_expired(now, connection),
                 Timer::Chunk(session) => self.chunk_timer_expired(now, session),
-                Timer::Hold(connection, by, slow, origin) => self.patience_ended(now, connection, by, slow, origin),
+                Timer::Hold(connection, by, slow, origin) => self.patience_ended(connection, by, slow, origin),
                 Timer::Pace(connection) => self.pace_kept(now, connection),
                 Timer::Goodbye(connection) => self.goodbye(now, connection),
                 Timer::Farewell(connection) => self.drop_connection(now, connection, Cause::ConnectionLost),
@@ -471,7 +467,7 @@ impl Worker {
     fn closed(&mut self, now: Instant, id: ConnectionId, cause: Cause) {
         let Some(connection) = self.connections.remove(id.0) else { return };
         self.outlets.close(id.0);
-        self.let_go(now, id.0);
+        self.let_go(id.0);
         if let Some(dialing) = connection.dialing {
             self.undialed(now, dialing);
         }
@@ -553,7 +549,7 @@ impl Worker {
                 self.pass_here(now, stream, &octets, end);
             }
             Letter::Hold { origin, by, connection } => self.hold(now, origin, by, connection),
-            Letter::Release { origin, by, connection } => self.release(now, origin, by, connection),
+            Letter::Release { origin, by, connection } => self.release(origin, by, connection),
             Letter::Weary { connection } => self.weary(connection),
             // Letters to signalling.
             Letter::Joined { .. }

@@ -10,47 +10,13 @@ use crate::mail::{Letter, Receipt};
 use crate::outlet::Notice;
 use crate::timers::Timer;
 
-/// How long a sender may be held back for others.
+/// How long a sender may be held back for a connection that does not catch up. One that does, again and again, sets the pace of the
+/// long messages that go to it: so they arrive.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// Less than this is not worth a hold.
-const TOO_SHORT: Duration = Duration::from_millis(20);
 /// How long a connection may be congested before its participants have to go.
 const GOODBYE: Duration = Duration::from_secs(180);
 /// What a participant is told who misses something.
 const LEFT_OUT: &[u8] = b"Your connection is too slow for this room: some messages have been left out.";
-
-/// How long a connection may still be held back for others, whoever they are: [`PATIENCE`], and when it is not held it gets back
-/// half of the time that passes.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Patience {
-    left: Duration,
-    /// Since when it is held, or is not.
-    since: Instant,
-}
-
-impl Patience {
-    pub(super) fn new(now: Instant) -> Self {
-        Self { left: PATIENCE, since: now }
-    }
-
-    /// A hold begins where there was none. Nothing, where its time is used up.
-    fn hold(&mut self, now: Instant) -> Option<Instant> {
-        let regained = now.saturating_duration_since(self.since) / 2;
-        *self = Self { left: PATIENCE.min(self.left.saturating_add(regained)), since: now };
-        (self.left > TOO_SHORT).then_some(now + self.left)
-    }
-
-    /// When the hold that there is ends.
-    fn deadline(&self) -> Instant {
-        self.since + self.left
-    }
-
-    /// The last hold ends.
-    fn release(&mut self, now: Instant) {
-        let left = self.left.saturating_sub(now.saturating_duration_since(self.since));
-        *self = Self { left, since: now };
-    }
-}
 
 impl Worker {
     /// Draws the consequences of what the outlets have noticed.
@@ -59,7 +25,7 @@ impl Worker {
             match notice {
                 Notice::Hold { connection, origin } => self.slowed(now, connection, origin),
                 Notice::Drained { connection } => {
-                    self.let_go(now, connection);
+                    self.let_go(connection);
                     self.recovered(ConnectionId(connection));
                 }
                 Notice::Congested { connection } => self.congested(now, ConnectionId(connection)),
@@ -190,7 +156,7 @@ impl Worker {
         self.branches.tell(handle, &octets, &self.sessions, &mut self.outlets, &mut *self.rng);
     }
 
-    /// A connection is slow: whoever fills it is held back, as long as their [`Patience`] lasts.
+    /// A connection is slow: whoever fills it is held back, for [`PATIENCE`] at the most.
     fn slowed(&mut self, now: Instant, connection: Handle, origin: SessionId) {
         if self.outlets.is_weary(connection) || !self.holds.insert((connection, origin)) {
             return;
@@ -203,10 +169,10 @@ impl Worker {
     }
 
     /// A slow connection has caught up, or is gone: nobody is held back for it any more.
-    pub(super) fn let_go(&mut self, now: Instant, connection: Handle) {
+    pub(super) fn let_go(&mut self, connection: Handle) {
         for origin in self.held_for(connection) {
             if origin.worker == self.id {
-                self.release(now, origin, self.id, connection);
+                self.release(origin, self.id, connection);
             } else {
                 self.post(Place::Worker(origin.worker), Letter::Release { origin, by: self.id, connection });
             }
@@ -235,15 +201,9 @@ impl Worker {
         if connection.held_by.contains_key(&(by, slow, origin.handle)) {
             return;
         }
-        let until = match (shared, connection.holds) {
-            (true, _) => Some(now + PATIENCE),
-            (false, 0) => connection.patience.hold(now),
-            (false, _) => Some(connection.patience.deadline()),
-        };
-        let Some(until) = until else { return self.tell_weary(by, slow) };
         connection.held_by.insert((by, slow, origin.handle), shared);
-        self.timers.set(until, Timer::Hold(id, by, slow, origin.handle));
-        self.count_hold(now, id, origin.handle, shared, true);
+        self.timers.set(now + PATIENCE, Timer::Hold(id, by, slow, origin.handle));
+        self.count_hold(id, origin.handle, shared, true);
     }
 
     /// Nobody is to be held back for a connection until it has caught up.
@@ -255,7 +215,7 @@ impl Worker {
         }
     }
 
-    fn count_hold(&mut self, now: Instant, id: ConnectionId, origin: Handle, shared: bool, more: bool) {
+    fn count_hold(&mut self, id: ConnectionId, origin: Handle, shared: bool, more: bool) {
         let changed = |count: u32| if more { count + 1 } else { count.saturating_sub(1) };
         if shared {
             if let Some(session) = self.sessions.get_mut(origin) {
@@ -263,37 +223,27 @@ impl Worker {
             }
         } else if let Some(connection) = self.connections.get_mut(id.0) {
             connection.holds = changed(connection.holds);
-            if connection.holds == 0 {
-                connection.patience.release(now);
-            }
         }
     }
 
     /// The slow connection has caught up.
-    pub(super) fn release(&mut self, now: Instant, origin: SessionId, by: WorkerId, slow: Handle) {
+    pub(super) fn release(&mut self, origin: SessionId, by: WorkerId, slow: Handle) {
         if let Some(id) = self.sessions.get(origin.handle).map(|session| session.connection) {
-            self.unhold(now, id, (by, slow, origin.handle));
+            self.unhold(id, (by, slow, origin.handle));
         }
     }
 
-    fn unhold(&mut self, now: Instant, id: ConnectionId, hold: (WorkerId, Handle, Handle)) -> bool {
+    fn unhold(&mut self, id: ConnectionId, hold: (WorkerId, Handle, Handle)) -> bool {
         let Some(connection) = self.connections.get_mut(id.0) else { return false };
         let Some(shared) = connection.held_by.remove(&hold) else { return false };
-        self.count_hold(now, id, hold.2, shared, false);
+        self.count_hold(id, hold.2, shared, false);
         self.resume(id);
         true
     }
 
     /// The origin has waited long enough: what it waited for holds nobody until it has caught up.
-    pub(super) fn patience_ended(
-        &mut self,
-        now: Instant,
-        id: ConnectionId,
-        by: WorkerId,
-        slow: Handle,
-        origin: Handle,
-    ) {
-        if self.unhold(now, id, (by, slow, origin)) {
+    pub(super) fn patience_ended(&mut self, id: ConnectionId, by: WorkerId, slow: Handle, origin: Handle) {
+        if self.unhold(id, (by, slow, origin)) {
             self.tell_weary(by, slow);
         }
     }
