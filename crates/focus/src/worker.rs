@@ -26,6 +26,8 @@ use crate::timers::{Timer, Timers};
 
 mod pacing;
 
+use pacing::Hold;
+
 /// A connection that has named no session is closed after this.
 const SILENCE: Duration = Duration::from_secs(30);
 /// How long a connection that is to be closed may take for its last octets.
@@ -179,9 +181,8 @@ pub(crate) struct Connection {
     /// Octets that other workers have yet to send.
     unsettled: usize,
     holds: u32,
-    /// For which slow connection of which worker which of its sessions is held back, and whether by refusing its messages
-    /// instead of not reading.
-    held_by: BTreeMap<(WorkerId, Handle, Handle), bool>,
+    /// For which slow connection of which worker which of its sessions is held back.
+    held_by: BTreeMap<(WorkerId, Handle, Handle), Hold>,
     /// Until when it is not read, as its participant has sent too much.
     paced_until: Option<Instant>,
     /// Since when it has been congested itself.
@@ -314,7 +315,7 @@ impl Worker {
                 Timer::Room(room) => self.room_due(now, room),
                 Timer::Silence(connection) => self.silence_expired(now, connection),
                 Timer::Chunk(session) => self.chunk_timer_expired(now, session),
-                Timer::Hold(connection, by, slow, origin) => self.patience_ended(connection, by, slow, origin),
+                Timer::Hold(connection, by, slow, origin) => self.patience_ended(now, connection, (by, slow), origin),
                 Timer::Pace(connection) => self.pace_kept(now, connection),
                 Timer::Goodbye(connection) => self.goodbye(now, connection),
                 Timer::Farewell(connection) => self.drop_connection(now, connection, Cause::ConnectionLost),

@@ -79,6 +79,25 @@ fn a_sender_is_held_back_two_seconds_for_somebody_who_stops_and_nobody_else_ever
     });
 }
 
+#[test]
+fn who_catches_up_again_and_again_gets_long_messages_whole() {
+    everywhere(|chat| {
+        let [alice, bob] = chat.all(["alice", "bob"]);
+        let bobs = chat.link(bob);
+        let (transaction, frame) = chat.frame_of(alice, large(3000 * KIB));
+        let mut fed = 0;
+        // Each time he takes what waits a moment before she would be let go; the time between two such moments is short of that.
+        while fed < frame.len() {
+            chat.stage.stall(bobs, 0);
+            fed += feed(chat, alice, &frame[fed..]);
+            chat.stage.pass(Duration::from_millis(1950));
+            chat.stage.unstall(bobs);
+        }
+        assert_eq!(chat.response(alice, &transaction), Some(200));
+        assert_eq!(heard(chat, bob), (vec![], vec![3000 * KIB]));
+    });
+}
+
 // CONFORMANCE 7701-015 7701-079 7701-080
 #[test]
 fn a_congested_recipient_gets_small_messages_and_one_notice_of_the_large_ones() {

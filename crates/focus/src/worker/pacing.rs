@@ -18,6 +18,14 @@ const GOODBYE: Duration = Duration::from_secs(180);
 /// What a participant is told who misses something.
 const LEFT_OUT: &[u8] = b"Your connection is too slow for this room: some messages have been left out.";
 
+/// A session that is held back for a slow connection.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Hold {
+    /// By refusing its messages instead of not reading, as it shares its connection.
+    shared: bool,
+    until: Instant,
+}
+
 impl Worker {
     /// Draws the consequences of what the outlets have noticed.
     pub(super) fn after(&mut self, now: Instant) {
@@ -201,8 +209,9 @@ impl Worker {
         if connection.held_by.contains_key(&(by, slow, origin.handle)) {
             return;
         }
-        connection.held_by.insert((by, slow, origin.handle), shared);
-        self.timers.set(now + PATIENCE, Timer::Hold(id, by, slow, origin.handle));
+        let until = now + PATIENCE;
+        connection.held_by.insert((by, slow, origin.handle), Hold { shared, until });
+        self.timers.set(until, Timer::Hold(id, by, slow, origin.handle));
         self.count_hold(id, origin.handle, shared, true);
     }
 
@@ -235,14 +244,25 @@ impl Worker {
 
     fn unhold(&mut self, id: ConnectionId, hold: (WorkerId, Handle, Handle)) -> bool {
         let Some(connection) = self.connections.get_mut(id.0) else { return false };
-        let Some(shared) = connection.held_by.remove(&hold) else { return false };
+        let Some(Hold { shared, .. }) = connection.held_by.remove(&hold) else { return false };
         self.count_hold(id, hold.2, shared, false);
         self.resume(id);
         true
     }
 
     /// The origin has waited long enough: what it waited for holds nobody until it has caught up.
-    pub(super) fn patience_ended(&mut self, id: ConnectionId, by: WorkerId, slow: Handle, origin: Handle) {
+    pub(super) fn patience_ended(
+        &mut self,
+        now: Instant,
+        id: ConnectionId,
+        (by, slow): (WorkerId, Handle),
+        origin: Handle,
+    ) {
+        let hold = self.connections.get(id.0).and_then(|connection| connection.held_by.get(&(by, slow, origin)));
+        if hold.is_none_or(|hold| hold.until > now) {
+            // That hold has ended, and this is another.
+            return;
+        }
         if self.unhold(id, (by, slow, origin)) {
             self.tell_weary(by, slow);
         }
