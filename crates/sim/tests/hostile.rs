@@ -80,7 +80,7 @@ fn a_fault_in_a_head_is_answered_and_forgotten() {
 }
 
 // CONFORMANCE 4975-136 4975-137 4975-139 4975-141 4975-045
-// THREATS T5 T9 045bf283 b255c406 addb6a88
+// THREATS T9 045bf283 b255c406 addb6a88
 #[test]
 fn where_the_framing_is_lost_the_connection_is() {
     let cases: [(&str, Vec<u8>); 18] = [

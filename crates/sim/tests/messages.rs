@@ -372,7 +372,6 @@ fn all_sessions_of_a_user_get_what_is_said_but_the_one_that_said_it() {
 }
 
 // CONFORMANCE 7701-075 4975-006 4975-091 4975-095 7701-040
-// THREATS T5
 #[test]
 fn many_messages_at_once_are_answered_one_by_one_and_keep_their_order() {
     everywhere(|chat| {
