@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use room::{Address, MediaTypes, Policy, Room, Scheme};
+use room::{Address, MAX_ADDRESS, MediaTypes, Policy, Room, Scheme};
 
 fuzz_target!(|text: &str| {
     let _ = MediaTypes::lenient(text.split(' ')).accepts(text);
@@ -19,5 +19,6 @@ fuzz_target!(|text: &str| {
     assert_eq!(address.with_host(address.host()).as_ref(), Ok(&address));
     assert_eq!(address.as_str(), address.as_str().trim());
     // Parameters and headers do not count, wherever the first semicolon after the host is.
-    assert_eq!(Address::parse(&format!("{address};x=y?z")).as_ref(), Ok(&address));
+    let longer = format!("{address};x=y?z");
+    assert!(longer.len() > MAX_ADDRESS || Address::parse(&longer).as_ref() == Ok(&address));
 });

@@ -37,7 +37,7 @@ pub enum Scheme {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum AddressError {
-    /// It has more than [`MAX_ADDRESS`] octets.
+    /// It has more than [`MAX_ADDRESS`] octets, as it stands there or with all escapes that it needs.
     #[error("the address is too long")]
     TooLong,
     /// The scheme is none of those that people have in a room, or there is none.
@@ -121,7 +121,7 @@ impl Address {
     ///
     /// # Errors
     ///
-    /// The host is malformed.
+    /// The host is malformed, or the address becomes too long.
     pub fn with_host(&self, host: &str) -> Result<Self, AddressError> {
         if self.scheme == Scheme::Tel {
             return Ok(self.clone());
@@ -150,6 +150,9 @@ impl Address {
             text.push('@');
         }
         push_host(&mut text, host)?;
+        if text.len() > MAX_ADDRESS {
+            return Err(AddressError::TooLong);
+        }
         Ok(Self { text: text.into(), scheme, user: user.len() })
     }
 

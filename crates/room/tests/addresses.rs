@@ -89,6 +89,7 @@ fn what_differs_is_not_one() {
 fn what_is_no_address_is_refused_with_its_reason() {
     use AddressError::{Character, Host, Number, Port, Scheme, TooLong, User};
     let long = format!("sip:{}@d", "a".repeat(MAX_ADDRESS - 5));
+    let long_when_escaped = format!("sip:{}@d", "é".repeat(MAX_ADDRESS / 6));
     let table = [
         ("", Scheme),
         ("alice", Scheme),
@@ -148,6 +149,7 @@ fn what_is_no_address_is_refused_with_its_reason() {
         ("tel:1;phone-context=d..", Number),
         ("tel:+%31", Number),
         (&long, TooLong),
+        (&long_when_escaped, TooLong),
     ];
     for (uri, error) in table {
         assert_eq!(Address::parse(uri), Err(error), "{uri:?}");
