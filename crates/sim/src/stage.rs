@@ -53,6 +53,8 @@ pub struct Stage {
     pub hosts: BTreeMap<String, Vec<IpAddr>>,
     /// The MSRP connections that the node wants to have, in order.
     pub dialed: Vec<(LinkId, SocketAddr, bool)>,
+    /// Where the node wants to have SIP connections, in order.
+    pub called: Vec<(sip::Transport, SocketAddr)>,
     /// How questions are met.
     pub world: World,
     /// What the names in patterns stand for.
@@ -122,6 +124,7 @@ impl Stage {
             accounts: BTreeMap::new(),
             hosts: BTreeMap::new(),
             dialed: Vec::new(),
+            called: Vec::new(),
             world: World::Answers,
             captures: Captures::default(),
             finished: false,
@@ -381,6 +384,9 @@ impl Stage {
                         (World::IsSilent, _) => continue,
                     };
                     self.node.handle_signalling(self.now, Input::Answer { id, answer });
+                }
+                NodeOutput::Signalling(Output::Connect { transport, remote, .. }) => {
+                    self.called.push((transport, remote))
                 }
                 NodeOutput::Signalling(Output::Finished) => self.finished = true,
                 NodeOutput::Signalling(_) | NodeOutput::Resume { .. } => {}
