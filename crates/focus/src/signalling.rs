@@ -346,7 +346,14 @@ impl Signalling {
 
     /// A request that no room has to do with: OPTIONS alone means anything there.
     fn asked_of_server(&mut self, now: Instant, transaction: TransactionId, request: &Request) {
-        let code = if request.method == Method::OPTIONS { 200 } else { 501 };
+        let code = if request.method == Method::OPTIONS {
+            200
+        } else if request.method == Method::UPDATE {
+            // There is no dialog that it could change (RFC 3311 §5.2).
+            481
+        } else {
+            501
+        };
         self.respond(now, transaction, sip::Answer::new(code));
     }
 
