@@ -237,7 +237,7 @@ fn an_answer_in_which_both_connect_is_refused() {
     assert_eq!(Answer::parse(text.as_bytes(), &active).unwrap_err(), SdpError::Setup);
 }
 
-// CONFORMANCE 4975-135
+// CONFORMANCE 4975-135 3264-6.1-1
 #[test]
 fn a_direction_is_answered_by_its_counterpart() {
     for (offered, wish, answered) in [
@@ -527,7 +527,7 @@ fn an_answer_must_fit_its_offer() {
     assert!(Answer::parse(old.as_bytes(), &ours).unwrap().offerer_connects());
 }
 
-// CONFORMANCE 4975-123
+// CONFORMANCE 4975-123 3264-8-1
 #[test]
 fn the_version_rises_only_with_a_change() {
     let mut ours = Originator::new(u64::MAX, "192.0.2.1");
@@ -544,6 +544,7 @@ fn the_version_rises_only_with_a_change() {
     assert_eq!(Offer::parse(second.as_bytes()).unwrap().origin(), "- 4611686018427387903 2 IN IP4 192.0.2.1");
 }
 
+// CONFORMANCE 3264-8-2
 #[test]
 fn a_later_offer_keeps_the_lines_of_the_dialog() {
     let dialog = read(

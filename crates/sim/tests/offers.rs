@@ -135,7 +135,7 @@ fn offers_that_cannot_be_taken_are_refused_before_a_room_is_made() {
     }
 }
 
-// CONFORMANCE 4975-114 4975-115
+// CONFORMANCE 4975-114 4975-115 3264-6-1
 #[test]
 fn other_media_are_declined_in_their_places() {
     let audio = "m=audio 4000 RTP/AVP 0 8\r\na=rtpmap:0 PCMU/8000";
@@ -211,6 +211,7 @@ fn what_a_user_agent_can_do_may_change_during_the_session() {
     });
 }
 
+// CONFORMANCE 3264-8-3
 #[test]
 fn an_offer_that_cannot_be_taken_leaves_the_session_as_it_was() {
     let mut chat = Chat::new();

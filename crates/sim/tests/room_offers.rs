@@ -60,6 +60,7 @@ fn bind(chat: &mut Chat, uri: &str) -> focus::node::LinkId {
     link
 }
 
+// CONFORMANCE 3264-5-1
 #[test]
 fn who_makes_no_offer_gets_one_and_answers_it_in_the_ack() {
     for early in [false, true] {
