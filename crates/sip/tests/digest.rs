@@ -26,6 +26,7 @@ fn judge(authenticator: &mut Authenticator, request: &Request) -> Verdict {
 }
 
 // CONFORMANCE 3261-8.1.3.5-1, 3261-8.1.1-2.
+// THREATS CVE-2020-28242
 #[test]
 fn a_challenge_is_answered_once_with_the_next_cseq() {
     let mut r = Bench::new();
@@ -81,6 +82,7 @@ fn a_proxy_and_a_server_may_both_ask() {
     assert_eq!(last.header("CSeq"), Some("3 INVITE"));
 }
 
+// THREATS GHSA-3v3f-99mv-qvj4
 #[test]
 fn another_realm_gets_no_proof() {
     let mut r = Bench::new();

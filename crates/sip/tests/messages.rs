@@ -61,6 +61,7 @@ fn a_header_field_name_is_a_token_with_at_most_white_space_before_the_colon() {
 }
 
 // CONFORMANCE 3261-7-1, 3261-25.1-1. THREATS T34.
+// THREATS GHSA-4h4c-qgxg-p3qv
 #[test]
 fn lines_end_with_cr_lf_and_hold_no_control_characters_but_quoted_ones() {
     check(&[

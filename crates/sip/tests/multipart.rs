@@ -85,6 +85,7 @@ fn the_parts_of_a_body_are_told_apart() {
 }
 
 // CONFORMANCE 5621-4.2-2. THREATS CVE-2026-45705, CVE-2026-45084: a boundary out of bounds, a body without a Content-Type.
+// THREATS 8f7b0b04
 #[test]
 fn what_two_readers_could_split_differently_is_refused() {
     let long = "b".repeat(71);
@@ -121,6 +122,7 @@ fn what_two_readers_could_split_differently_is_refused() {
 }
 
 // CONFORMANCE 5621-4.2-2. THREATS T9.
+// THREATS d7a7f22b
 #[test]
 fn parts_are_bounded_in_number_and_depth() {
     let many = |count: usize| read("multipart/mixed;boundary=b", &format!("{}--b--", "--b\r\n\r\nx\r\n".repeat(count)));

@@ -47,6 +47,7 @@ fn a_repeated_request_gets_the_same_answer_for_32_s() {
 }
 
 // CONFORMANCE 4320-4.1-1, 4320-4.2-1.
+// THREATS CVE-2020-28327
 #[test]
 fn a_late_answer_is_not_sent() {
     // RFC 4320: a 100 when the peer's timer E has reached T2, nothing after its timer F.
