@@ -25,7 +25,7 @@ fn play(placement: Placement, size: usize, script: &[u8]) {
         (b'A', chat.uri(alice)),
         (b'R', ROOM.to_owned()),
     ]);
-    let link = chat.link(alice);
+    let (link, other) = (chat.link(alice), chat.link(bob));
     for piece in octets.chunks(size) {
         chat.stage.say_octets(link, piece);
     }
@@ -40,6 +40,8 @@ fn play(placement: Placement, size: usize, script: &[u8]) {
     }
     chat.stage.cut(link);
     chat.leave(bob);
+    // What keeps bob's connection away from the room's home stays there until the connection ends.
+    chat.stage.cut(other);
     chat.stage.pass(std::time::Duration::from_secs(600));
     for [_, sessions, streams] in chat.stage.node.census() {
         assert_eq!((sessions, streams), (0, 0));
