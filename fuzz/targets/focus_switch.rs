@@ -19,12 +19,10 @@ fn play(placement: Placement, size: usize, script: &[u8]) {
     let mut chat = Chat::new();
     chat.placement = placement;
     let [alice, bob] = chat.all(["alice", "bob"]);
-    let octets = fill(script, &[
-        (b'S', chat.switch_uri(alice)),
-        (b'P', chat.path(alice)),
-        (b'A', chat.uri(alice)),
-        (b'R', ROOM.to_owned()),
-    ]);
+    let octets = fill(
+        script,
+        &[(b'S', chat.switch_uri(alice)), (b'P', chat.path(alice)), (b'A', chat.uri(alice)), (b'R', ROOM.to_owned())],
+    );
     let (link, other) = (chat.link(alice), chat.link(bob));
     for piece in octets.chunks(size) {
         chat.stage.say_octets(link, piece);

@@ -49,7 +49,8 @@ struct Player {
 }
 
 fn limits() -> Limits {
-    let limits = Limits { server_transactions: 8, client_transactions: 4, dialogs: 4, connections: 3, ..Limits::default() };
+    let limits =
+        Limits { server_transactions: 8, client_transactions: 4, dialogs: 4, connections: 3, ..Limits::default() };
     Limits { head: 3_000, body: 1_000, server_octets: 20_000, ..limits }
 }
 
@@ -99,7 +100,9 @@ impl Player {
             (b'n', Some(id), _) => {
                 let _ = self.endpoint.respond(now, id, Answer::new(number(rest) as u16).contact(CONTACT));
             }
-            (b'a', Some(id), _) => self.dialogs.extend(self.endpoint.accept(now, id, Answer::new(200).contact(CONTACT))),
+            (b'a', Some(id), _) => {
+                self.dialogs.extend(self.endpoint.accept(now, id, Answer::new(200).contact(CONTACT)))
+            }
             (b'b', _, Some(id)) => drop(self.endpoint.bye(now, id, None).is_ok()),
             (b'h', _, Some(id)) => drop(self.endpoint.hold(id).is_ok()),
             (b'l', _, Some(id)) => drop(self.endpoint.release(now, id).is_ok()),
@@ -110,7 +113,8 @@ impl Player {
             }
             (b'i', ..) => {
                 let destination = Destination::address(Transport::Udp, there());
-                let outgoing = Outgoing::new(Method::INVITE, "sip:peer@192.0.2.1", "<sip:us@a>", "<sip:peer@a>", destination);
+                let outgoing =
+                    Outgoing::new(Method::INVITE, "sip:peer@192.0.2.1", "<sip:us@a>", "<sip:peer@a>", destination);
                 let credentials = sip::auth::Credentials::new("us", "secret");
                 self.clients.extend(self.endpoint.invite(now, outgoing.contact(CONTACT).credentials(credentials)));
             }
