@@ -13,6 +13,7 @@
 pub mod auth;
 mod dialog;
 mod endpoint;
+pub mod event;
 mod framing;
 pub mod locate;
 mod message;
