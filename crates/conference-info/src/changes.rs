@@ -40,6 +40,11 @@ impl Changes {
         *self == Self::default()
     }
 
+    /// The users about whom there is something to tell, in a fixed order.
+    pub fn users(&self) -> impl Iterator<Item = &str> {
+        self.users.keys().map(String::as_str)
+    }
+
     /// The conference's description is another one.
     pub fn description_changed(&mut self) {
         self.description = true;

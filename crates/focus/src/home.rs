@@ -323,8 +323,11 @@ impl Worker {
                 };
                 self.dismiss(now, room, seat, cause);
             }
-            // Signalling knows who has a seat, and the notifier is not there yet to tell of the rest.
-            Effect::Seated { .. } | Effect::Left { .. } | Effect::Roster(_) | Effect::Empty => {}
+            Effect::Roster(change) => {
+                self.post(Place::Signalling, Letter::Roster { room, change: Box::new(change) });
+            }
+            // Signalling knows who has a seat.
+            Effect::Seated { .. } | Effect::Left { .. } | Effect::Empty => {}
             Effect::Register(registration) => {
                 self.post(Place::Signalling, Letter::Register { room, home: self.id, registration });
             }

@@ -62,6 +62,8 @@ pub(crate) enum Letter {
     Agreed { seat: SeatId, number: u64, session: Box<str> },
     /// A room asks the registry of the domain, or tells it something.
     Register { room: RoomId, home: WorkerId, registration: room::Registration },
+    /// The list of who is there is another.
+    Roster { room: RoomId, change: Box<room::Change> },
     /// It is not.
     Declined { seat: SeatId, refusal: Refusal },
     /// A seat has ended on this side: its dialog shall end too.

@@ -117,6 +117,10 @@ pub struct RoomPolicy {
     pub congested_max: u64,
     /// How long a participant without a media connection keeps its seat.
     pub grace: Duration,
+    /// The least time between two notifications of changes to one subscriber (RFC 4575 §3.9).
+    pub roster_interval: Duration,
+    /// From so many users on, subscribers are told what changed instead of everything.
+    pub roster_full_below: usize,
 }
 
 impl Default for RoomPolicy {
@@ -126,6 +130,8 @@ impl Default for RoomPolicy {
             chunk_timer: Duration::from_secs(540),
             congested_max: 2048,
             grace: Duration::from_secs(30),
+            roster_interval: Duration::from_secs(5),
+            roster_full_below: 100,
         }
     }
 }

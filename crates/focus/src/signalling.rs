@@ -20,12 +20,19 @@ use crate::settings::{Auth, Settings};
 mod admission;
 mod join;
 mod media;
+mod notify;
 mod offers;
+mod people;
+mod presence;
 mod registrar;
 mod rooms;
+mod roster;
 mod seat;
+mod subscriptions;
 
 use admission::{Call, Purpose, Questions, Sources};
+use notify::Notifier;
+use people::People;
 use registrar::Registrar;
 use rooms::Directory;
 use seat::{Ending, Seat};
@@ -37,8 +44,16 @@ const COME_AGAIN: &str = "5";
 /// The lifetime of a nonce, in seconds.
 const NONCE: u64 = 300;
 /// What a room answers.
-const METHODS: [Method; 6] =
-    [Method::INVITE, Method::ACK, Method::BYE, Method::CANCEL, Method::OPTIONS, Method::UPDATE];
+const METHODS: [Method; 8] = [
+    Method::INVITE,
+    Method::ACK,
+    Method::BYE,
+    Method::CANCEL,
+    Method::OPTIONS,
+    Method::UPDATE,
+    Method::SUBSCRIBE,
+    Method::NOTIFY,
+];
 
 /// What signalling is told.
 #[derive(Debug)]
@@ -166,6 +181,8 @@ pub struct Signalling {
     authenticator: Option<Authenticator>,
     rooms: Directory,
     seats: BTreeMap<SeatId, Seat>,
+    people: People,
+    notifier: Notifier,
     /// Seats that wait for their home, by the INVITE that wants them.
     joining: BTreeMap<TransactionId, SeatId>,
     /// Seats that have their dialog.
@@ -212,6 +229,8 @@ impl Signalling {
             authenticator,
             rooms: Directory::default(),
             seats: BTreeMap::new(),
+            people: People::default(),
+            notifier: Notifier::default(),
             joining: BTreeMap::new(),
             dialogs: BTreeMap::new(),
             ending: BTreeSet::new(),
@@ -244,6 +263,7 @@ impl Signalling {
     pub fn handle_timeout(&mut self, now: Instant) {
         self.endpoint.handle_timeout(now);
         self.registrar.handle_timeout(now);
+        self.notifier_due(now);
         while let Some(matter) = self.questions.overdue(now) {
             self.unanswered(now, matter);
         }
@@ -256,8 +276,13 @@ impl Signalling {
             Phase::Closing(until) => Some(until),
             Phase::Open | Phase::Finished => None,
         };
-        let own =
-            [self.endpoint.poll_timeout(), self.questions.next_deadline(), self.registrar.poll_timeout(), closing];
+        let own = [
+            self.endpoint.poll_timeout(),
+            self.questions.next_deadline(),
+            self.registrar.poll_timeout(),
+            self.notifier.poll_timeout(),
+            closing,
+        ];
         own.into_iter().flatten().min()
     }
 
@@ -269,6 +294,11 @@ impl Signalling {
     /// Dialogs with a seat, and rooms: for telemetry and tests.
     pub fn census(&self) -> [usize; 2] {
         [self.dialogs.len(), self.rooms.len()]
+    }
+
+    /// How many subscriptions to rosters there are.
+    pub fn subscriptions(&self) -> usize {
+        self.notifier.len()
     }
 
     /// Takes what the endpoint says until it says no more, then looks whether all is over.
@@ -292,7 +322,7 @@ impl Signalling {
             self.outputs.push_back(output);
         }
         if let Phase::Closing(until) = self.phase
-            && (now >= until || (self.dialogs.is_empty() && self.ending.is_empty()))
+            && (now >= until || (self.dialogs.is_empty() && self.ending.is_empty() && self.notifier.len() == 0))
         {
             self.phase = Phase::Finished;
             self.outputs.push_back(Output::Finished);
@@ -307,14 +337,22 @@ impl Signalling {
             Event::Request { transaction, request, dialog: Some(dialog), .. } => {
                 self.asked_within(now, transaction, &request, dialog);
             }
-            Event::Cancelled { transaction } => self.cancelled(transaction),
-            Event::Ended { dialog, .. } => self.ended(dialog),
+            Event::Cancelled { transaction } => self.cancelled(now, transaction),
+            Event::Ended { dialog, .. } => self.ended(now, dialog),
             Event::Acknowledged { dialog, request } => self.acknowledged(now, dialog, &request),
             Event::RefreshDue { dialog } => self.refresh(now, dialog),
             Event::Accepted { client, response, .. } => self.refreshed(now, client, &response),
-            Event::Answered { client, .. } | Event::Failed { client, .. } => self.not_refreshed(client),
-            // The focus' own requests but BYE are refreshes, which are tried again when the next is due.
+            Event::Answered { client, response } => self.answered_to(now, client, Some(response.code)),
+            Event::Failed { client, .. } => self.answered_to(now, client, None),
+            // Re-INVITEs of the focus' own are refreshes, which are tried again when the next is due.
             Event::Provisional { .. } | Event::MayRetry { .. } => {}
+        }
+    }
+
+    /// A NOTIFY or a re-INVITE of the focus has its answer, or will have none.
+    fn answered_to(&mut self, now: Instant, client: ClientId, code: Option<u16>) {
+        if !self.notified(now, client, code) {
+            self.not_refreshed(client);
         }
     }
 
@@ -323,6 +361,8 @@ impl Signalling {
         let call = |purpose, request| Call { purpose, transaction, request, source };
         if request.method == Method::INVITE {
             self.called(now, call(Purpose::Join, request));
+        } else if request.method == Method::SUBSCRIBE {
+            self.called(now, call(Purpose::Subscribe, request));
         } else if request.method == Method::REGISTER {
             self.called(now, call(Purpose::Register, request));
         } else if request.method == Method::OPTIONS && names_somebody(&request) {
@@ -336,6 +376,8 @@ impl Signalling {
     fn asked_within(&mut self, now: Instant, transaction: TransactionId, request: &Request, dialog: DialogId) {
         if request.method == Method::INVITE || request.method == Method::UPDATE {
             self.reinvited(now, transaction, request, dialog);
+        } else if request.method == Method::SUBSCRIBE {
+            self.subscribe_within(now, transaction, request, dialog);
         } else if request.method == Method::OPTIONS
             && let Some(contact) = self.contact_of(dialog)
         {
@@ -350,8 +392,8 @@ impl Signalling {
     fn asked_of_server(&mut self, now: Instant, transaction: TransactionId, request: &Request) {
         let code = if request.method == Method::OPTIONS {
             200
-        } else if request.method == Method::UPDATE {
-            // There is no dialog that it could change (RFC 3311 §5.2).
+        } else if request.method == Method::UPDATE || request.method == Method::NOTIFY {
+            // There is no dialog that it could change (RFC 3311 §5.2), and no subscription of ours (RFC 6665 §4.1.3).
             481
         } else {
             501
@@ -368,6 +410,7 @@ impl Signalling {
                     self.post(home, Letter::Registered { room, ask, granted });
                 }
             }
+            Letter::Roster { room, change } => self.roster_changed(now, room, *change),
             Letter::Declined { seat, refusal } => self.declined(now, seat, refusal),
             Letter::Dismiss { seat, cause } => self.hang_up(now, seat, Ending::Switch(cause)),
             // All other letters are to workers.
@@ -383,6 +426,7 @@ impl Signalling {
         for seat in self.seats.keys().copied().collect::<Vec<_>>() {
             self.hang_up(now, seat, Ending::ShutDown);
         }
+        self.end_subscriptions(now);
     }
 
     fn respond(&mut self, now: Instant, transaction: TransactionId, answer: sip::Answer) {
@@ -412,6 +456,7 @@ fn endpoint_config(settings: &Settings) -> sip::Config {
         agent: settings.product.clone(),
         allow: METHODS.into_iter().chain([Method::REGISTER]).collect(),
         supported: vec!["timer".to_owned()],
+        capabilities: vec![("Allow-Events".to_owned(), notify::PACKAGE.to_owned())],
         outbound: outbound_ways(settings),
         outbound_proxy: settings.outbound_proxy.clone(),
         session_timers: Some(sip::SessionTimers::default()),

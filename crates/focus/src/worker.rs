@@ -557,6 +557,7 @@ impl Worker {
             | Letter::Agreed { .. }
             | Letter::Register { .. }
             | Letter::Declined { .. }
+            | Letter::Roster { .. }
             | Letter::Dismiss { .. } => {}
         }
     }

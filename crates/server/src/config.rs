@@ -249,6 +249,10 @@ pub(crate) struct RoomPolicy {
     pub(crate) congested_max_message: u64,
     /// How long a participant without its media connection keeps its seat.
     pub(crate) grace: Duration,
+    /// The least time between two notifications of changes to one subscriber.
+    pub(crate) roster_interval: Duration,
+    /// From so many users on, subscribers are told what changed instead of everything.
+    pub(crate) roster_full_below: u32,
 }
 
 impl Default for RoomPolicy {
@@ -267,6 +271,8 @@ impl Default for RoomPolicy {
             chunk_timer: Duration::from_secs(540),
             congested_max_message: 2048,
             grace: Duration::from_secs(30),
+            roster_interval: Duration::from_secs(5),
+            roster_full_below: 100,
         }
     }
 }

@@ -91,6 +91,8 @@ fn policy(policy: &config::RoomPolicy) -> settings::RoomPolicy {
         chunk_timer: policy.chunk_timer,
         congested_max: policy.congested_max_message,
         grace: policy.grace,
+        roster_interval: policy.roster_interval,
+        roster_full_below: policy.roster_full_below as usize,
     }
 }
 

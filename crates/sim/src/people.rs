@@ -19,6 +19,7 @@ mod call;
 mod caller;
 mod ear;
 mod media;
+mod watch;
 mod words;
 
 pub use call::SipMessage;

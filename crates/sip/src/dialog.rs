@@ -83,6 +83,12 @@ impl Dialog {
         &self.call_id
     }
 
+    /// Our Contact, a header field value.
+    #[must_use]
+    pub fn contact(&self) -> &str {
+        &self.contact
+    }
+
     /// Our tag.
     #[must_use]
     pub fn local_tag(&self) -> &str {

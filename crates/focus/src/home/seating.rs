@@ -332,8 +332,9 @@ impl Worker {
     /// A seat is given up, and signalling is to end its dialog.
     pub(crate) fn dismiss(&mut self, now: Instant, room: RoomId, id: SeatId, cause: Cause) {
         if self.seat_mut(room, id).is_some() {
-            self.dismiss_seat(now, room, id);
+            // First, so that it is known why when the room says that the seat is free.
             self.post(Place::Signalling, Letter::Dismiss { seat: id, cause });
+            self.dismiss_seat(now, room, id);
         }
     }
 

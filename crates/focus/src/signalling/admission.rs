@@ -30,6 +30,8 @@ pub(super) enum Purpose {
     Join,
     /// A REGISTER says where its sender is reached.
     Register,
+    /// A SUBSCRIBE wants to be told who is there.
+    Subscribe,
     /// An OPTIONS asks what an INVITE would get (RFC 3261 §11.2).
     Options,
 }

@@ -24,6 +24,7 @@ impl Signalling {
             Purpose::Join => self.ask_for_seat(call, caller),
             Purpose::Register => self.register(now, call, &caller),
             Purpose::Options => self.tell_of_room(now, call),
+            Purpose::Subscribe => self.subscribe(now, call, &caller),
         };
         if let Err(unfit) = result {
             self.refuse(now, call.transaction, unfit);
@@ -58,8 +59,12 @@ impl Signalling {
         self.next_seat = self.next_seat.wrapping_add(1);
         let id = SeatId(self.next_seat);
         let (media, capabilities) = terms.of_caller();
+        let Caller { identity, aliases, display_name } = caller;
         let seat = Seat {
             room,
+            identity: identity.clone(),
+            account: identity.clone(),
+            is_private: false,
             name: name.clone(),
             home,
             policy,
@@ -73,9 +78,9 @@ impl Signalling {
             stage: Stage::Joining { transaction: call.transaction, subject },
         };
         self.rooms.seat_taken(&name);
+        self.people.sit_down(id, &seat);
         self.seats.insert(id, seat);
         self.joining.insert(call.transaction, id);
-        let Caller { identity, aliases, display_name } = caller;
         let guest = Guest { identity, account: None, aliases, display_name, capabilities };
         self.post(home, Letter::Join(Box::new(Join { room, seat: id, guest, media })));
         Ok(())
@@ -124,7 +129,7 @@ impl Signalling {
             }
             _ => {
                 self.refuse_for_now(now, transaction);
-                self.vacate(id);
+                self.vacate(now, id, None);
             }
         }
     }
@@ -140,7 +145,7 @@ impl Signalling {
             _ => Unfit { code: 500, reason: "" },
         };
         self.refuse(now, transaction, unfit);
-        self.forget(id);
+        self.forget(now, id, None);
     }
 
     /// Ends what a seat has on the side of SIP, and gives the seat up.
@@ -158,14 +163,14 @@ impl Signalling {
             }
             None => return,
         }
-        self.vacate(id);
+        self.vacate(now, id, Some(ending));
     }
 
     /// The caller has taken back its INVITE. One that was to change a session leaves it as the home has it by now.
-    pub(super) fn cancelled(&mut self, transaction: TransactionId) {
+    pub(super) fn cancelled(&mut self, now: Instant, transaction: TransactionId) {
         self.questions.forget(transaction);
         if let Some(id) = self.joining.get(&transaction) {
-            self.vacate(*id);
+            self.vacate(now, *id, None);
         }
     }
 
@@ -176,28 +181,30 @@ impl Signalling {
     }
 
     /// A dialog is over.
-    pub(super) fn ended(&mut self, dialog: DialogId) {
+    pub(super) fn ended(&mut self, now: Instant, dialog: DialogId) {
         self.ending.remove(&dialog);
         if let Some(id) = self.dialogs.get(&dialog) {
-            self.vacate(*id);
+            self.vacate(now, *id, None);
         }
     }
 
-    /// Gives a seat up on both sides.
-    pub(super) fn vacate(&mut self, id: SeatId) {
-        if let Some((home, room)) = self.forget(id) {
+    /// Gives a seat up on both sides. `ending`: why, where the focus wants it so.
+    pub(super) fn vacate(&mut self, now: Instant, id: SeatId, ending: Option<Ending>) {
+        if let Some((home, room)) = self.forget(now, id, ending) {
             self.post(home, Letter::Leave { room, seat: id });
         }
     }
 
     /// Gives a seat up that its home has given up or never given; where it was.
-    pub(super) fn forget(&mut self, id: SeatId) -> Option<(WorkerId, RoomId)> {
+    pub(super) fn forget(&mut self, now: Instant, id: SeatId, ending: Option<Ending>) -> Option<(WorkerId, RoomId)> {
         let seat = self.seats.remove(&id)?;
+        self.people.stand_up(id, &seat);
         match seat.stage {
             Stage::Joining { transaction, .. } => drop(self.joining.remove(&transaction)),
             Stage::Seated { dialog, .. } => drop(self.dialogs.remove(&dialog)),
         }
-        self.free_seat(&seat.name);
+        self.seat_given_up(now, seat.room, id, &seat.account, ending);
+        self.free_seat(now, &seat.name);
         Some((seat.home, seat.room))
     }
 }
@@ -220,7 +227,7 @@ fn wants_privacy(request: &Request) -> bool {
 
 /// The Contact of a room: its URI in the form in which the caller has reached it, so that what follows reaches it too, with the
 /// features of RFC 7701 §9.1 (RFC 3840).
-fn contact(settings: &Settings, uri: &str, source: &Source, name: &str) -> String {
+pub(super) fn contact(settings: &Settings, uri: &str, source: &Source, name: &str) -> String {
     let asked = sip::typed::Uri::parse(uri).ok();
     let scheme = if asked.as_ref().is_some_and(|uri| uri.is_sips()) { "sips" } else { "sip" };
     let host = asked.as_ref().and_then(|uri| uri.host()).unwrap_or_else(|| settings.domain.clone());
@@ -233,5 +240,7 @@ fn contact(settings: &Settings, uri: &str, source: &Source, name: &str) -> Strin
     };
     let methods: Vec<&str> = METHODS.iter().map(|method| method.as_str()).collect();
     let methods = methods.join(",");
-    format!("<{scheme}:{name}@{host}{port}{transport}>;methods=\"{methods}\";automata;isfocus;message")
+    format!(
+        "<{scheme}:{name}@{host}{port}{transport}>;methods=\"{methods}\";automata;isfocus;message;event=\"conference\""
+    )
 }

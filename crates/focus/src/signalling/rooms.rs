@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Instant;
 
 use room::{Address, DeleteWhen, Scheme};
 
@@ -111,14 +112,16 @@ impl Signalling {
         let settings = self.settings.clone();
         let address = Address::parse(&format!("sip:{name}@{}", settings.domain)).ok()?;
         let (room, home) = self.rooms.add(name, subject, policy.clone(), settings.workers);
+        self.roster_opened(name);
         let hosts = settings.hosts.clone().into();
         self.post(home, Letter::Open { room, address, hosts, creator, policy: Box::new(policy) });
         Some(())
     }
 
     /// Counts a seat less; the last one may be the end of the room.
-    pub(super) fn free_seat(&mut self, name: &str) {
+    pub(super) fn free_seat(&mut self, now: Instant, name: &str) {
         if let Some(over) = self.rooms.seat_freed(name) {
+            self.roster_closed(now, over.id);
             self.post(over.home, Letter::Close { room: over.id });
         }
     }

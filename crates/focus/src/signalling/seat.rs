@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use conference_info::model::JoiningMethod;
 use msrp::sdp::{Origin, Originator};
-use room::Capabilities;
+use room::{Address, Capabilities};
 use sip::{Answer, DialogId, TransactionId};
 
 use super::media::{self, Agreed, Callee, Proposal};
+use super::roster::Joining;
 use crate::ids::{RoomId, WorkerId};
 use crate::mail::{Cause, Peer};
 use crate::settings::{RoomPolicy, Settings};
@@ -14,6 +16,12 @@ use crate::settings::{RoomPolicy, Settings};
 /// A seat, from the INVITE that asks for it to the end of its dialog.
 pub(super) struct Seat {
     pub(super) room: RoomId,
+    /// By what others know the participant.
+    pub(super) identity: Address,
+    /// Who it is, shown or not.
+    pub(super) account: Address,
+    /// Whether others must not learn who it is (RFC 7701 §5.2).
+    pub(super) is_private: bool,
     pub(super) name: String,
     pub(super) home: WorkerId,
     pub(super) policy: Arc<RoomPolicy>,
@@ -52,6 +60,21 @@ impl Terms {
 }
 
 impl Seat {
+    /// The user that is marked as the reader's own in what the participant reads of the room (decision D45).
+    pub(super) fn own_mark(&self) -> Option<String> {
+        self.is_private.then(|| self.identity.as_str().to_owned())
+    }
+
+    /// Whether the participant sends messages at all.
+    pub(super) fn speaks(&self) -> bool {
+        self.media.of_caller().0.speaks
+    }
+
+    /// How the participant came in.
+    pub(super) fn joining(&self, when: String) -> Joining {
+        Joining { method: JoiningMethod::DialedIn, when, by: None, speaks: self.speaks() }
+    }
+
     /// The 200 to the last offer, or to the wish for one. Its description has the version of the one before, if it says the same
     /// (RFC 4975 §8.4).
     pub(super) fn answer(&mut self, settings: &Settings, session: &str) -> Option<Answer> {

@@ -100,6 +100,7 @@ fn policy<'t>(source: &mut Source<'t>, section: &mut Section<'t>, policy: &mut R
         ("chunk_timer", 1, "a span of time from \"1s\" to \"24h\"", &mut policy.chunk_timer),
         ("nickname_quarantine", 0, "a span of time from \"0s\" to \"24h\"", &mut policy.nickname_quarantine),
         ("grace", 0, "a span of time from \"0s\" to \"24h\"", &mut policy.grace),
+        ("roster_interval", 0, "a span of time from \"0s\" to \"24h\"", &mut policy.roster_interval),
     ] {
         let day = Duration::from_secs(24 * 3600);
         let fits = |value: &Duration| (Duration::from_secs(shortest)..=day).contains(value);
@@ -109,6 +110,11 @@ fn policy<'t>(source: &mut Source<'t>, section: &mut Section<'t>, policy: &mut R
     let size = |value: &DeValue<'_>| value.as_str().and_then(value::size).filter(|size| *size <= 1 << 40);
     if let Some(size) = section.parse(source, "congested_max_message", "a size from \"0B\" to \"1024GiB\"", size) {
         policy.congested_max_message = size;
+    }
+    let number =
+        |value: &DeValue<'_>| u32::from_str_radix(value.as_integer()?.as_str(), value.as_integer()?.radix()).ok();
+    if let Some(number) = section.parse(source, "roster_full_below", "a number of users, like 100", number) {
+        policy.roster_full_below = number;
     }
     later(source, section);
 }
@@ -139,7 +145,6 @@ fn later<'t>(source: &mut Source<'t>, section: &mut Section<'t>) {
     section.only(source, "history", "0", "0", |value| {
         value.as_integer().is_some_and(|number| u64::from_str_radix(number.as_str(), number.radix()).is_ok())
     });
-    section.not_yet(source, &["roster_interval", "roster_full_below"]);
 }
 
 fn delete_when(value: &DeValue<'_>) -> Option<DeleteWhen> {

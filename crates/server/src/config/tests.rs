@@ -59,6 +59,7 @@ fn a_whole_file() {
     );
     assert_eq!((defaults.nickname_quarantine, defaults.grace), (Duration::from_secs(3600), Duration::ZERO));
     assert_eq!(defaults.congested_max_message, 0);
+    assert_eq!((defaults.roster_interval, defaults.roster_full_below), (Duration::ZERO, 20));
     let room = &config.rooms[0];
     assert_eq!(room.subject.as_deref(), Some("Tea and talk"));
     assert!(!room.policy.nicknames && !room.policy.private_messages);
@@ -108,6 +109,8 @@ nickname_confusables = "refuse"
 reserved_nicknames = ["root"]
 congested_max_message = "0B"
 grace = "0s"
+roster_interval = "0s"
+roster_full_below = 20
 delete_when = "creator_leaves"
 trust_undeclared = false
 history = 0
@@ -285,11 +288,11 @@ const WRONG: &[(&str, &[&str])] = &[
     ),
     ("[rooms.defaults]\nhistory = -1", &["line 2: rooms.defaults.history: -1 is wrong; right would be 0"]),
     (
-        "[rooms.defaults]\ncongested_max_message = \"2KB\"\nroster_interval = \"5s\"\nroster_full_below = 100\ngrace = \"25h\"",
+        "[rooms.defaults]\ncongested_max_message = \"2KB\"\nroster_interval = \"5\"\nroster_full_below = -1\ngrace = \"25h\"",
         &[
             "line 2: rooms.defaults.congested_max_message: \"2KB\" is wrong; right would be a size from \"0B\" to \"1024GiB\"",
-            "line 3: rooms.defaults.roster_interval: not carried out yet; right would be to leave it out",
-            "line 4: rooms.defaults.roster_full_below: not carried out yet; right would be to leave it out",
+            "line 3: rooms.defaults.roster_interval: \"5\" is wrong; right would be a span of time from \"0s\" to \"24h\"",
+            "line 4: rooms.defaults.roster_full_below: -1 is wrong; right would be a number of users, like 100",
             "line 5: rooms.defaults.grace: \"25h\" is wrong; right would be a span of time from \"0s\" to \"24h\"",
         ],
     ),

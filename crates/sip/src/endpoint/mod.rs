@@ -135,6 +135,11 @@ impl Endpoint {
         }
     }
 
+    /// The endpoint's chance, for what else its owner draws by lot.
+    pub fn chance(&mut self) -> &mut (dyn Rng + Send) {
+        &mut *self.random
+    }
+
     /// A dialog that is confirmed, or in which a request came.
     #[must_use]
     pub fn dialog(&self, dialog: DialogId) -> Option<&Dialog> {

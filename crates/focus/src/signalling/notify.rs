@@ -1,0 +1,420 @@
+//! The notifier: who is in a room, told to those who ask (RFC 6665, RFC 4575, RFC 6502).
+//!
+//! A SUBSCRIBE is answered at once, and so is its NOTIFY. Changes wait for their round: a room tells of them when
+//! `roster_interval` has gone by since the last time, to all its subscribers together, so that a document is rendered once for
+//! all who know the same. One NOTIFY of a subscription is under way at a time; whoever is slow is told the rest in a later
+//! round.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use conference_info::document::{self, Rendering};
+use room::Address;
+use sip::event::{EventHeader, Reason, SubscriptionState};
+use sip::{Answer, ClientId, DialogId, Method, Request, TransactionId, Within};
+
+use super::admission::{Call, Caller};
+use super::media::Unfit;
+use super::rooms::room_name;
+use super::roster::{Roster, plain_full, plain_partial};
+use super::subscriptions::{Form, Subscription, SubscriptionId, Subscriptions, TooMany};
+use super::{Signalling, join};
+use crate::ids::RoomId;
+
+/// The event package.
+pub(super) const PACKAGE: &str = "conference";
+/// How long a subscription lasts where nothing is said (RFC 4575 §3.3), and at most.
+const LIFETIME: u32 = 3600;
+/// The least time, in seconds, for which one is taken: 423 below.
+const LEAST: u32 = 60;
+/// When those are told for whom there was no room in the last round.
+const NEXT_SLICE: Duration = Duration::from_millis(100);
+
+/// What is told, and to whom.
+#[derive(Default)]
+pub(super) struct Notifier {
+    pub(super) subscriptions: Subscriptions,
+    pub(super) rosters: BTreeMap<RoomId, Told>,
+    pub(super) rounds: BTreeSet<(Instant, RoomId)>,
+}
+
+/// A room whose roster is told.
+pub(super) struct Told {
+    pub(super) roster: Roster,
+    pub(super) interval: Duration,
+    /// From so many users on, what changed is told instead of everything.
+    pub(super) full_below: usize,
+    /// When changes were told last.
+    pub(super) last: Option<Instant>,
+    pub(super) next: Option<Instant>,
+}
+
+/// A request that wants a subscription.
+struct Wish {
+    event: EventHeader,
+    seconds: u32,
+    form: Option<Form>,
+    has_accept: bool,
+}
+
+/// Who may have one.
+struct Subscriber {
+    room: RoomId,
+    account: Address,
+    own: Option<String>,
+}
+
+impl Wish {
+    /// What a SUBSCRIBE wants, as far as this notifier has it.
+    fn of(request: &Request) -> Result<Self, Box<Answer>> {
+        const NO_SUCH: u16 = 489;
+        let no_such = || Box::new(Answer::new(NO_SUCH).header("Allow-Events", PACKAGE));
+        let event = request.header("Event").ok_or_else(no_such)?;
+        let event = EventHeader::parse(event).map_err(|_| Box::new(Answer::new(400).reason("Malformed Event")))?;
+        if event.package != PACKAGE {
+            return Err(no_such());
+        }
+        if !request.body.is_empty() {
+            // There is no filter but the default (RFC 4575 §3.2).
+            return Err(Box::new(Answer::new(415).header("Accept", "")));
+        }
+        let seconds = match request.header("Expires").map(|value| value.trim().parse::<u64>()) {
+            None => LIFETIME,
+            Some(Ok(seconds @ 1..)) if seconds < u64::from(LEAST) => {
+                return Err(Box::new(Answer::new(423).header("Min-Expires", LEAST.to_string())));
+            }
+            Some(Ok(seconds)) => u32::try_from(seconds).unwrap_or(u32::MAX).min(LIFETIME),
+            Some(Err(_)) => return Err(Box::new(Answer::new(400).reason("Malformed Expires"))),
+        };
+        let form = Form::accepted(request.headers("Accept"));
+        Ok(Self { event, seconds, form, has_accept: request.header("Accept").is_some() })
+    }
+}
+
+impl Notifier {
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        let round = self.rounds.first().map(|(at, _)| *at);
+        round.into_iter().chain(self.subscriptions.next_expiry()).min()
+    }
+
+    /// How many subscriptions there are.
+    pub(super) fn len(&self) -> usize {
+        self.subscriptions.len()
+    }
+
+    /// Sees to it that what changed in a room is told, as soon as it may be.
+    pub(super) fn plan(&mut self, now: Instant, room: RoomId) {
+        let Some(told) = self.rosters.get_mut(&room) else { return };
+        if !self.subscriptions.has_any(room) {
+            told.roster.forget_gone();
+            let number = told.roster.number();
+            return told.roster.trim(number);
+        }
+        if told.next.is_none() {
+            let at = told.last.map_or(now, |last| (last + told.interval).max(now));
+            told.next = Some(at);
+            self.rounds.insert((at, room));
+        }
+    }
+
+    fn plan_at(&mut self, at: Instant, room: RoomId) {
+        let Some(told) = self.rosters.get_mut(&room) else { return };
+        if let Some(before) = told.next.replace(at) {
+            self.rounds.remove(&(before, room));
+        }
+        self.rounds.insert((at, room));
+    }
+
+    /// The full document of a room in a form, and what it takes in.
+    fn full(&self, room: RoomId, form: Form) -> Option<(Rendering, u64)> {
+        let roster = &self.rosters.get(&room)?.roster;
+        let rendering = match form {
+            Form::Plain => plain_full(roster.conference()),
+            Form::Xcon | Form::Patches => document::xcon_full(roster.conference()),
+        };
+        Some((rendering, roster.number()))
+    }
+
+    /// What subscribers of one form are told who know so many changes.
+    fn news(&self, room: RoomId, form: Form, knows: Option<u64>) -> Option<Rendering> {
+        let told = self.rosters.get(&room)?;
+        let in_full = match form {
+            Form::Plain => told.roster.len() < told.full_below,
+            Form::Xcon => true,
+            Form::Patches => false,
+        };
+        let changes = knows.filter(|_| !in_full).and_then(|knows| told.roster.since(knows));
+        let Some(changes) = changes else { return self.full(room, form).map(|(rendering, _)| rendering) };
+        if changes.is_empty() {
+            return None;
+        }
+        Some(match form {
+            Form::Plain => plain_partial(told.roster.conference(), &changes),
+            Form::Xcon | Form::Patches => document::xcon_diff(told.roster.conference(), &changes),
+        })
+    }
+}
+
+/// The way of a SUBSCRIBE.
+impl Signalling {
+    /// One outside of a dialog, from somebody known.
+    pub(super) fn subscribe(&mut self, now: Instant, call: &Call, caller: &Caller) -> Result<(), Unfit> {
+        let found =
+            room_name(&self.settings, &call.request.uri).and_then(|name| Some((self.rooms.get(&name)?.id, name)));
+        let (room, name) = found.ok_or(Unfit { code: 404, reason: "" })?;
+        let wish = match Wish::of(&call.request) {
+            Ok(wish) => wish,
+            Err(answer) => {
+                self.respond(now, call.transaction, *answer);
+                return Ok(());
+            }
+        };
+        // Who it is has been made sure of; nobody else learns whether somebody is in the room (decision D49).
+        let subscriber = self.subscriber(room, &caller.identity).ok_or(Unfit { code: 403, reason: "" })?;
+        let contact = join::contact(&self.settings, &call.request.uri, &call.source, &name);
+        self.grant(now, call.transaction, wish, subscriber, contact)
+    }
+
+    /// Somebody who may see the roster of a room: they have a seat.
+    fn subscriber(&self, room: RoomId, identity: &Address) -> Option<Subscriber> {
+        let seat = self.seats_of(room, identity).next()?;
+        Some(Subscriber { room, account: seat.account.clone(), own: seat.own_mark() })
+    }
+
+    /// One in a dialog: that of a seat, or that of a subscription.
+    pub(super) fn subscribe_within(
+        &mut self,
+        now: Instant,
+        transaction: TransactionId,
+        request: &Request,
+        dialog: DialogId,
+    ) {
+        let wish = match Wish::of(request) {
+            Ok(wish) => wish,
+            Err(answer) => return self.respond(now, transaction, *answer),
+        };
+        if let Some(id) = self.notifier.subscriptions.find(dialog, &wish.event) {
+            return self.renew(now, transaction, wish, id);
+        }
+        let done = match (self.subscriber_within(dialog), self.contact_in(dialog)) {
+            (Some(subscriber), Some(contact)) => self.grant(now, transaction, wish, subscriber, contact),
+            _ => Err(Unfit { code: 481, reason: "" }),
+        };
+        if let Err(unfit) = done {
+            self.refuse(now, transaction, unfit);
+        }
+    }
+
+    fn subscriber_within(&self, dialog: DialogId) -> Option<Subscriber> {
+        if let Some(seat) = self.dialogs.get(&dialog).and_then(|id| self.seats.get(id)) {
+            return Some(Subscriber { room: seat.room, account: seat.account.clone(), own: seat.own_mark() });
+        }
+        let of_dialog = self.notifier.subscriptions.of_dialog(dialog);
+        let known = of_dialog.into_iter().find_map(|id| self.notifier.subscriptions.get(id))?;
+        self.subscriber(known.room, &known.subscriber)
+    }
+
+    fn contact_in(&self, dialog: DialogId) -> Option<String> {
+        self.contact_of(dialog).or_else(|| self.endpoint.dialog(dialog).map(|dialog| dialog.contact().to_owned()))
+    }
+
+    /// A subscription is made, or one that is over at once (RFC 6665 §4.4.3).
+    fn grant(
+        &mut self,
+        now: Instant,
+        transaction: TransactionId,
+        wish: Wish,
+        subscriber: Subscriber,
+        contact: String,
+    ) -> Result<(), Unfit> {
+        let Subscriber { room, account, own } = subscriber;
+        let form = wish.form.ok_or(Unfit { code: 406, reason: "" })?;
+        self.notifier.subscriptions.may_add(room, &account).map_err(|too_many| match too_many {
+            TooMany::OfUser => Unfit { code: 403, reason: "Too Many Subscriptions" },
+            TooMany::AtAll => Unfit { code: 503, reason: "" },
+        })?;
+        let answer = Answer::new(200).contact(contact).header("Expires", wish.seconds.to_string());
+        let dialog = self.endpoint.accept(now, transaction, answer).map_err(|_| Unfit { code: 503, reason: "" })?;
+        let until = now + Duration::from_secs(wish.seconds.into());
+        let id = self.notifier.subscriptions.add(Subscription {
+            room,
+            dialog,
+            event: wish.event,
+            subscriber: account,
+            own,
+            form,
+            until,
+            version: 0,
+            told: 0,
+            is_lost: false,
+            under_way: None,
+            is_over: false,
+        });
+        self.tell_all(now, id);
+        Ok(())
+    }
+
+    /// One that is there is to last longer, or no longer.
+    fn renew(&mut self, now: Instant, transaction: TransactionId, wish: Wish, id: SubscriptionId) {
+        if wish.form.is_none() {
+            return self.respond(now, transaction, Answer::new(406));
+        }
+        let until = now + Duration::from_secs(wish.seconds.into());
+        self.notifier.subscriptions.renew(id, until, wish.form.filter(|_| wish.has_accept));
+        let contact = self.notifier.subscriptions.get(id).and_then(|it| self.contact_in(it.dialog));
+        let answer = Answer::new(200).header("Expires", wish.seconds.to_string());
+        let answer = contact.into_iter().fold(answer, Answer::contact);
+        self.respond(now, transaction, answer);
+        self.tell_all(now, id);
+    }
+}
+
+/// NOTIFY.
+impl Signalling {
+    /// Answers a SUBSCRIBE with everything.
+    fn tell_all(&mut self, now: Instant, id: SubscriptionId) {
+        let Some(subscription) = self.notifier.subscriptions.get(id) else { return };
+        let is_over = subscription.until <= now;
+        let full = self.notifier.full(subscription.room, subscription.form);
+        let state = if is_over { ending(Reason::Timeout) } else { active(now, subscription.until) };
+        self.notify(now, id, state, full.as_ref().map(|(rendering, _)| rendering));
+        if let (Some(subscription), Some((_, number))) = (self.notifier.subscriptions.get_mut(id), full) {
+            subscription.told = number;
+            subscription.is_lost = false;
+        }
+    }
+
+    /// Sends a NOTIFY. Where it cannot be sent the subscription is gone.
+    pub(super) fn notify(
+        &mut self,
+        now: Instant,
+        id: SubscriptionId,
+        state: SubscriptionState,
+        news: Option<&Rendering>,
+    ) {
+        let Some(subscription) = self.notifier.subscriptions.get_mut(id) else { return };
+        let notify = Within::new(Method::NOTIFY)
+            .header("Event", subscription.event.to_string())
+            .header("Subscription-State", state.to_string());
+        let (notify, octets) = match news {
+            Some(rendering) => {
+                subscription.version = subscription.version.wrapping_add(1);
+                let octets = rendering.document_for(subscription.version, subscription.own.as_deref());
+                let count = octets.len();
+                (notify.body(rendering.content_type(), octets), count)
+            }
+            None => (notify, 0),
+        };
+        let dialog = subscription.dialog;
+        if state.is_terminated() {
+            self.notifier.subscriptions.end(id);
+        }
+        match self.endpoint.request_within(now, dialog, notify) {
+            Ok(client) => self.notifier.subscriptions.sent(id, client, octets),
+            Err(_) => self.unsubscribed(now, id),
+        }
+    }
+
+    /// A NOTIFY was answered, or not. Whether it was one.
+    pub(super) fn notified(&mut self, now: Instant, client: ClientId, code: Option<u16>) -> bool {
+        let Some(id) = self.notifier.subscriptions.answered(client) else { return false };
+        let Some(subscription) = self.notifier.subscriptions.get_mut(id) else { return true };
+        let room = subscription.room;
+        match code {
+            // The subscriber is not there any more (RFC 6665 §4.2.2).
+            None | Some(404 | 405 | 410 | 416 | 480..=485 | 489 | 501 | 604) => self.unsubscribed(now, id),
+            Some(_) if subscription.is_over => self.unsubscribed(now, id),
+            Some(200..300) => {}
+            Some(_) => subscription.is_lost = true,
+        }
+        if self.is_behind(id) {
+            self.notifier.plan(now, room);
+        }
+        true
+    }
+
+    fn is_behind(&self, id: SubscriptionId) -> bool {
+        let Some(subscription) = self.notifier.subscriptions.get(id).filter(|it| !it.is_over) else { return false };
+        let told = self.notifier.rosters.get(&subscription.room);
+        told.is_some_and(|told| subscription.is_lost || subscription.told < told.roster.number())
+    }
+
+    /// A subscription is gone.
+    fn unsubscribed(&mut self, now: Instant, id: SubscriptionId) {
+        if let Some(subscription) = self.notifier.subscriptions.remove(id) {
+            let _ = self.endpoint.release(now, subscription.dialog);
+            self.notifier.plan(now, subscription.room);
+        }
+    }
+
+    /// Subscriptions end that nobody has renewed, and rooms tell of their changes.
+    pub(super) fn notifier_due(&mut self, now: Instant) {
+        while let Some(id) = self.notifier.subscriptions.overdue(now) {
+            self.notify(now, id, ending(Reason::Timeout), None);
+        }
+        while let Some((at, room)) = self.notifier.rounds.first().copied().filter(|(at, _)| *at <= now) {
+            self.notifier.rounds.remove(&(at, room));
+            if let Some(told) = self.notifier.rosters.get_mut(&room) {
+                told.next = None;
+            }
+            self.round(now, room);
+        }
+    }
+
+    /// A room tells of its changes.
+    fn round(&mut self, now: Instant, room: RoomId) {
+        let Some(told) = self.notifier.rosters.get(&room) else { return };
+        let number = told.roster.number();
+        let mut groups: BTreeMap<(Form, Option<u64>), Vec<SubscriptionId>> = BTreeMap::new();
+        for id in self.notifier.subscriptions.of_room(room) {
+            let Some(subscription) = self.notifier.subscriptions.get(id) else { continue };
+            if subscription.under_way.is_none() && self.is_behind(id) {
+                let knows = (!subscription.is_lost).then_some(subscription.told);
+                groups.entry((subscription.form, knows)).or_default().push(id);
+            }
+        }
+        let mut is_cut_short = false;
+        for ((form, knows), members) in groups {
+            let news = self.notifier.news(room, form, knows);
+            for id in members {
+                if !self.notifier.subscriptions.may_send() {
+                    is_cut_short = true;
+                    break;
+                }
+                let Some(subscription) = self.notifier.subscriptions.get_mut(id) else { continue };
+                (subscription.told, subscription.is_lost) = (number, false);
+                if let Some(news) = &news {
+                    let state = active(now, subscription.until);
+                    self.notify(now, id, state, Some(news));
+                }
+            }
+        }
+        if is_cut_short {
+            return self.notifier.plan_at(now + NEXT_SLICE, room);
+        }
+        self.round_over(now, room);
+    }
+
+    /// Everybody has been told who can be: who was shown as gone vanishes, which is told in the next round.
+    fn round_over(&mut self, now: Instant, room: RoomId) {
+        let subscriptions = &self.notifier.subscriptions;
+        let told = subscriptions.of_room(room).filter_map(|id| subscriptions.get(id));
+        let told_by_all = told.filter(|it| !it.is_lost).map(|it| it.told).min();
+        let Some(of_room) = self.notifier.rosters.get_mut(&room) else { return };
+        of_room.last = Some(now);
+        let number = of_room.roster.number();
+        of_room.roster.trim(told_by_all.unwrap_or(number));
+        of_room.roster.forget_gone();
+        if of_room.roster.number() > number {
+            self.notifier.plan(now, room);
+        }
+    }
+}
+
+fn active(now: Instant, until: Instant) -> SubscriptionState {
+    SubscriptionState::Active { expires: until.saturating_duration_since(now) }
+}
+
+pub(super) fn ending(reason: Reason) -> SubscriptionState {
+    SubscriptionState::terminated(reason)
+}
