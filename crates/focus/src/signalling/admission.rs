@@ -205,7 +205,7 @@ impl Signalling {
         let account = match self.settings.auth {
             Auth::Open => account.filter(|account| self.is_of(account, &from.address)),
             Auth::Digest { .. } => match self.verify(now, &call.request, account) {
-                Ok(account) if self.is_of(&account, &from.address) => Some(account),
+                Ok(account) if is_nameless(&from.address) || self.is_of(&account, &from.address) => Some(account),
                 Ok(_) => return self.respond(now, call.transaction, sip::Answer::new(403)),
                 Err(Unproven { stale }) => return self.challenge(now, call.transaction, stale),
             },
@@ -279,11 +279,16 @@ impl From {
         let mut known = account.iter().flat_map(addresses);
         let identity = known.next().unwrap_or_else(|| address.clone());
         let mut aliases: Vec<Address> = known.collect();
-        if address != identity && !aliases.contains(&address) {
+        if address != identity && !is_nameless(&address) && !aliases.contains(&address) {
             aliases.insert(0, address);
         }
         Caller { identity, aliases, display_name }
     }
+}
+
+/// Whether an address says that its owner's is withheld (RFC 3323 §4.1.1.3).
+pub(super) fn is_nameless(address: &Address) -> bool {
+    address.host_without_port().rsplit('.').next().is_some_and(|label| label.eq_ignore_ascii_case("invalid"))
 }
 
 /// The addresses of an account, the one by which it is known first.

@@ -3,10 +3,10 @@
 use std::time::Instant;
 
 use msrp::sdp::Originator;
-use room::{Guest, Refusal, SeatId};
+use room::{Address, Capabilities, Guest, Refusal, SeatId};
 use sip::{Answer, DialogId, Request, Source, TransactionId, Transport};
 
-use super::admission::{Call, Caller, Purpose};
+use super::admission::{Call, Caller, Purpose, is_nameless};
 use super::media::{Agreed, Unfit};
 use super::rooms::{NoRoom, room_name};
 use super::seat::{Ending, Seat, Stage, Terms};
@@ -15,6 +15,10 @@ use crate::ids::{RoomId, WorkerId};
 use crate::mail::{Join, Letter};
 use crate::settings::{Create, Media, RoomPolicy, Settings};
 
+/// The header field of a 200 that tells a private participant by what URI it is known (decision D45).
+const OWN_URI: &str = "Chat-Identity";
+/// Characters drawn by lot that tell one private participant from all others: 62 bits.
+const LOT: usize = 12;
 const NOT_FOUND: Unfit = Unfit { code: 404, reason: "" };
 
 impl Signalling {
@@ -43,10 +47,6 @@ impl Signalling {
 
     /// Asks the home of a room for a seat. The room is made, if it must be, only for an offer that it takes.
     fn ask_for_seat(&mut self, call: &Call, caller: Caller) -> Result<(), Unfit> {
-        if wants_privacy(&call.request) {
-            // To be seated under one's own name against one's wish would be worse.
-            return Err(Unfit { code: 433, reason: "Anonymity Disallowed" });
-        }
         let name = room_name(&self.settings, &call.request.uri).ok_or(NOT_FOUND)?;
         let terms = match self.rooms.get(&name) {
             Some(entry) => self.terms(call, &entry.policy)?,
@@ -59,12 +59,16 @@ impl Signalling {
         self.next_seat = self.next_seat.wrapping_add(1);
         let id = SeatId(self.next_seat);
         let (media, capabilities) = terms.of_caller();
-        let Caller { identity, aliases, display_name } = caller;
+        let is_private = wants_privacy(&call.request);
+        let guest = match is_private {
+            true => self.private_guest(caller, capabilities)?,
+            false => public_guest(caller, capabilities),
+        };
         let seat = Seat {
             room,
-            identity: identity.clone(),
-            account: identity.clone(),
-            is_private: false,
+            identity: guest.identity.clone(),
+            account: guest.account.clone().unwrap_or_else(|| guest.identity.clone()),
+            is_private,
             name: name.clone(),
             home,
             policy,
@@ -81,9 +85,19 @@ impl Signalling {
         self.people.sit_down(id, &seat);
         self.seats.insert(id, seat);
         self.joining.insert(call.transaction, id);
-        let guest = Guest { identity, account: None, aliases, display_name, capabilities };
         self.post(home, Letter::Join(Box::new(Join { room, seat: id, guest, media })));
         Ok(())
+    }
+
+    /// Somebody who is known to others by a URI that says nothing, in this seat alone (RFC 7701 §5.2, RFC 4575 §5.6, RFC 5767).
+    fn private_guest(&mut self, caller: Caller, capabilities: Capabilities) -> Result<Guest, Unfit> {
+        let lot = msrp::encode::ident(self.endpoint.chance(), LOT).to_ascii_lowercase();
+        let identity = Address::parse(&format!("sip:anonymous{lot}@anonymous.invalid"));
+        let identity = identity.map_err(|_| Unfit { code: 500, reason: "" })?;
+        // Who is believed without proof may have come without a name: the seat is all that there is of them then.
+        let account = Some(caller.identity).filter(|account| !is_nameless(account));
+        let display_name = Some(format!("Anonymous{lot}"));
+        Ok(Guest { identity, account, aliases: Vec::new(), display_name, capabilities })
     }
 
     /// What an INVITE says of the media: an offer, or the wish for one.
@@ -117,6 +131,7 @@ impl Signalling {
         let Stage::Joining { transaction, subject } = &seat.stage else { return };
         let (transaction, subject) = (*transaction, subject.clone());
         let Some(answer) = seat.answer(&self.settings, session) else { return };
+        let answer = if seat.is_private { answer.header(OWN_URI, format!("<{}>", seat.identity)) } else { answer };
         let answer = match subject {
             Some(subject) => answer.header("Subject", &*subject),
             None => answer,
@@ -216,12 +231,16 @@ fn no_room(no_room: NoRoom) -> Unfit {
     }
 }
 
+fn public_guest(Caller { identity, aliases, display_name }: Caller, capabilities: Capabilities) -> Guest {
+    Guest { identity, account: None, aliases, display_name, capabilities }
+}
+
 /// Whether the caller asks that its identity be kept from others (RFC 3323 §4.2, RFC 3325 §9.3), by name or by a From that has
 /// none.
 fn wants_privacy(request: &Request) -> bool {
     let wishes = request.headers("Privacy").flat_map(|value| value.split(';'));
     let asked = wishes.map(str::trim).any(|wish| !wish.is_empty() && !wish.eq_ignore_ascii_case("none"));
-    let nameless = request.from().is_ok_and(|from| from.uri.host().is_some_and(|host| host.ends_with(".invalid")));
+    let nameless = request.from().is_ok_and(|from| Address::parse(from.uri.as_str()).is_ok_and(|it| is_nameless(&it)));
     asked || nameless
 }
 
