@@ -16,6 +16,7 @@ use crate::timers::Timer;
 use crate::worker::Worker;
 
 mod seating;
+mod unaware;
 
 use seating::Seat;
 pub(crate) use seating::{Claimant, Unclaimed, home_of};
@@ -47,6 +48,8 @@ struct Residence {
     room: Room,
     /// For when a timer of the room is set.
     due: Option<Instant>,
+    /// What it is about.
+    subject: Option<Box<str>>,
     /// Of which the room itself has its part.
     policy: RoomPolicy,
     seats: BTreeMap<SeatId, Seat>,
@@ -90,10 +93,11 @@ pub(crate) struct Answers {
 
 impl Worker {
     /// A room comes into being.
-    pub(crate) fn open_room(&mut self, id: RoomId, room: Room, policy: RoomPolicy) {
+    pub(crate) fn open_room(&mut self, id: RoomId, room: Room, subject: Option<Box<str>>, policy: RoomPolicy) {
         let residence = Residence {
             room,
             due: None,
+            subject,
             policy,
             seats: BTreeMap::new(),
             streams: HashMap::new(),
@@ -324,6 +328,7 @@ impl Worker {
                 self.dismiss(now, room, seat, cause);
             }
             Effect::Roster(change) => {
+                self.tell_unaware(room, &change);
                 self.post(Place::Signalling, Letter::Roster { room, change: Box::new(change) });
             }
             // Signalling knows who has a seat.

@@ -28,6 +28,7 @@ impl Mail {
                 }
                 Letter::Nickname { reply, .. } | Letter::Named { reply, .. } => reply.to_path.len(),
                 Letter::Claim { path, session, .. } => path.len() + session.len(),
+                Letter::Tell { text, .. } => text.len(),
                 Letter::Pass { octets, .. } => octets.len(),
                 Letter::Passed { octets, .. } => octets.len(),
                 Letter::Deliver(delivery) => delivery.octets.len(),
@@ -40,7 +41,14 @@ impl Mail {
 pub(crate) enum Letter {
     // Signalling to the home of a room.
     /// A room comes into being.
-    Open { room: RoomId, address: Address, hosts: Arc<[String]>, creator: Option<Address>, policy: Box<RoomPolicy> },
+    Open {
+        room: RoomId,
+        address: Address,
+        hosts: Arc<[String]>,
+        subject: Option<Box<str>>,
+        creator: Option<Address>,
+        policy: Box<RoomPolicy>,
+    },
     /// It ends; who is still in it is dismissed.
     Close { room: RoomId },
     /// Somebody has been admitted and wants a seat.
@@ -88,6 +96,8 @@ pub(crate) enum Letter {
     Unclaimed { connection: ConnectionId, session: Box<str>, code: u16 },
     /// The session of a seat ends.
     Unseat { seat: SeatId },
+    /// The room says something to a participant.
+    Tell { seat: SeatId, text: Box<str> },
     /// The capabilities of a seat's session have changed.
     Updated { seat: SeatId, media: Peer, capabilities: Capabilities },
     /// What the room made of a message.

@@ -116,6 +116,11 @@ impl Session {
         self.types = capabilities.types;
     }
 
+    /// Whether the peer accepts a type.
+    pub(crate) fn accepts(&self, content_type: &str) -> bool {
+        self.types.accepts(content_type)
+    }
+
     pub(crate) fn takes_anything(&self) -> bool {
         self.anything
     }

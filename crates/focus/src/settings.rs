@@ -117,6 +117,10 @@ pub struct RoomPolicy {
     pub congested_max: u64,
     /// How long a participant without a media connection keeps its seat.
     pub grace: Duration,
+    /// Whether private messages go to clients that declare nothing about chat rooms (RFC 7701 §8).
+    pub trust_undeclared: bool,
+    /// Whether such clients are told who comes and goes, as messages (RFC 7701 §11).
+    pub unaware_updates: bool,
     /// The least time between two notifications of changes to one subscriber (RFC 4575 §3.9).
     pub roster_interval: Duration,
     /// From so many users on, subscribers are told what changed instead of everything.
@@ -130,6 +134,8 @@ impl Default for RoomPolicy {
             chunk_timer: Duration::from_secs(540),
             congested_max: 2048,
             grace: Duration::from_secs(30),
+            trust_undeclared: false,
+            unaware_updates: false,
             roster_interval: Duration::from_secs(5),
             roster_full_below: 100,
         }

@@ -455,6 +455,31 @@ impl Worker {
         self.branches.update(session);
     }
 
+    /// The room says something to a participant, as a message of its own.
+    fn tell_seat(&mut self, seat: SeatId, text: &str) {
+        if let Some(handle) = self.session_of_seat(seat) {
+            self.tell(handle, text);
+        }
+    }
+
+    /// The same, where the session is known.
+    pub(crate) fn tell(&mut self, handle: Handle, text: &str) {
+        let Some(session) = self.session(handle) else { return };
+        if !session.accepts("text/plain") {
+            return;
+        }
+        let notice = cpim::Message {
+            from: cpim::Party::new(session.room_address.as_str()),
+            to: cpim::Party::new(session.identity.as_str()),
+            date_time: None,
+            subject: None,
+            content_type: if text.is_ascii() { "text/plain" } else { "text/plain;charset=utf-8" },
+            content: text.as_bytes(),
+        };
+        let octets = notice.encode();
+        self.branches.tell(handle, &octets, &self.sessions, &mut self.outlets, &mut *self.rng);
+    }
+
     /// The session on which a frame runs, unless it has ended.
     pub(crate) fn session(&mut self, handle: Handle) -> Option<&mut Session> {
         self.sessions.get_mut(handle).filter(|session| !session.ended)
@@ -500,10 +525,10 @@ impl Worker {
 
     fn read_mail(&mut self, now: Instant, mail: Mail) {
         match mail.0 {
-            Letter::Open { room, address, hosts, creator, policy } => {
+            Letter::Open { room, address, hosts, subject, creator, policy } => {
                 let hosts: Vec<&str> = hosts.iter().map(String::as_str).collect();
                 let made = room::Room::new(address, &hosts, policy.room.clone());
-                self.open_room(room, creator.into_iter().fold(made, room::Room::with_creator), *policy);
+                self.open_room(room, creator.into_iter().fold(made, room::Room::with_creator), subject, *policy);
             }
             Letter::Close { room } => self.close_room(now, room),
             Letter::Join(join) => self.join(now, *join),
@@ -529,6 +554,7 @@ impl Worker {
             Letter::Claimed { connection, facts, epoch } => self.claimed(now, connection, *facts, epoch),
             Letter::Unclaimed { connection, session, code } => self.unclaimed(now, connection, session, code),
             Letter::Unseat { seat } => self.end_session(now, seat),
+            Letter::Tell { seat, text } => self.tell_seat(seat, &text),
             Letter::Updated { seat, media, capabilities } => self.update_session(seat, &media, capabilities),
             Letter::Verdict { seat, stream, verdict } => self.judged(now, seat, stream, verdict),
             Letter::Named { seat, reply, code } => self.named(seat, &reply, code),

@@ -28,8 +28,8 @@ pub struct Guest {
 pub struct Capabilities {
     /// It takes private messages.
     pub private_messages: bool,
-    /// It knows the NICKNAME method.
-    pub nickname: bool,
+    /// It knows what a chat room is: it declares the attribute, whatever the features.
+    pub aware: bool,
     /// The media types that it takes inside the wrapper.
     pub types: MediaTypes,
 }

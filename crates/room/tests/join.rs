@@ -180,6 +180,6 @@ fn what_a_session_declares_counts_from_then_on() {
         ",
     );
     let types = MediaTypes::parse(["image/*"]).unwrap();
-    let expected = Capabilities { private_messages: true, nickname: true, types };
+    let expected = Capabilities { private_messages: true, aware: true, types };
     assert_eq!(stage.room.users().next().unwrap().seats[0].capabilities, &expected);
 }

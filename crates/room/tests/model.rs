@@ -528,7 +528,7 @@ impl Both {
 
 fn declared((private_messages, types): (bool, usize)) -> Capabilities {
     let types = MediaTypes::parse([PATTERNS[types]]).expect("a pattern");
-    Capabilities { private_messages, nickname: true, types }
+    Capabilities { private_messages, aware: true, types }
 }
 
 fn guest(user: usize, named: bool, capabilities: (bool, usize), id: SeatId) -> Guest {

@@ -249,6 +249,10 @@ pub(crate) struct RoomPolicy {
     pub(crate) congested_max_message: u64,
     /// How long a participant without its media connection keeps its seat.
     pub(crate) grace: Duration,
+    /// Whether private messages go to clients that declare no chatroom attribute.
+    pub(crate) trust_undeclared: bool,
+    /// Whether such clients are told who comes and goes, as messages.
+    pub(crate) unaware_updates: bool,
     /// The least time between two notifications of changes to one subscriber.
     pub(crate) roster_interval: Duration,
     /// From so many users on, subscribers are told what changed instead of everything.
@@ -271,6 +275,8 @@ impl Default for RoomPolicy {
             chunk_timer: Duration::from_secs(540),
             congested_max_message: 2048,
             grace: Duration::from_secs(30),
+            trust_undeclared: false,
+            unaware_updates: false,
             roster_interval: Duration::from_secs(5),
             roster_full_below: 100,
         }

@@ -91,6 +91,8 @@ fn policy(policy: &config::RoomPolicy) -> settings::RoomPolicy {
         chunk_timer: policy.chunk_timer,
         congested_max: policy.congested_max_message,
         grace: policy.grace,
+        trust_undeclared: policy.trust_undeclared,
+        unaware_updates: policy.unaware_updates,
         roster_interval: policy.roster_interval,
         roster_full_below: policy.roster_full_below as usize,
     }

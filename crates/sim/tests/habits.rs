@@ -25,6 +25,13 @@ fn raw(chat: &mut Chat, person: Person, text: &str) {
     chat.stage.say_octets(link, text.as_bytes());
 }
 
+/// Somebody in the room who has been told where they are.
+fn greeted(chat: &mut Chat, caller: Caller) -> Person {
+    let person = chat.join(caller);
+    chat.greeted(person);
+    person
+}
+
 // INTEROP blink: the answer that makes it show a room and send to it
 #[test]
 fn blink_joins_and_finds_what_it_looks_for() {
@@ -41,6 +48,7 @@ fn blink_joins_and_finds_what_it_looks_for() {
         assert_eq!((path.starts_with("msrps:"), path.ends_with(";tcp")), (caller.is_secure(), true), "{path}");
         let bob = chat.join(blink("bob").with_media_before("m=audio 50000 RTP/AVP 9 0 8\r\na=sendrecv"));
         assert!(chat.answer(bob).lines('m')[0].starts_with("audio 0 "));
+        chat.greeted(bob);
         assert_eq!(chat.send(alice, to(ROOM, "<p>hello</p>").typed("text/html")), Some(200));
         chat.hears(bob, "<p>hello</p>");
         // It declares nothing: RFC 7701 §8, read strictly.
@@ -76,7 +84,7 @@ fn blink_s_first_send_is_answered_before_anything_else_comes() {
 #[test]
 fn what_came_whole_goes_out_whole_to_blink() {
     everywhere(|chat| {
-        let [alice, bob] = ["alice", "bob"].map(|name| chat.join(blink(name)));
+        let [alice, bob] = ["alice", "bob"].map(|name| greeted(chat, blink(name)));
         for octets in [10, 1_000, 3_000, 10_000] {
             let words = to(ROOM, &"ö".repeat(octets / 2));
             assert_eq!(chat.send(alice, &words), Some(200));
@@ -95,7 +103,7 @@ fn what_came_whole_goes_out_whole_to_blink() {
 #[test]
 fn blink_s_wrapper_is_read_and_passed_on_as_it_is() {
     everywhere(|chat| {
-        let [alice, bob] = ["alice", "bob"].map(|name| chat.join(blink(name)));
+        let [alice, bob] = ["alice", "bob"].map(|name| greeted(chat, blink(name)));
         let body = format!(
             "From: \"Alice\" <{ALICE}>\r\nTo: <{ROOM}>\r\nDateTime: 2026-01-01T00:00:00.000000+00:00\r\n\r\nContent-Type: text/plain; charset=\"utf8\"\nContent-Transfer-Encoding: \n\nhello"
         );
@@ -108,7 +116,7 @@ fn blink_s_wrapper_is_read_and_passed_on_as_it_is() {
 #[test]
 fn blink_s_requests_are_answered() {
     everywhere(|chat| {
-        let [alice, bob] = ["alice", "bob"].map(|name| chat.join(blink(name)));
+        let [alice, bob] = ["alice", "bob"].map(|name| greeted(chat, blink(name)));
         assert_eq!(chat.nick_as_written(alice, b"Bob The Great"), 200);
         assert_eq!(chat.nick(bob, "bob the great"), 425);
         assert_eq!(chat.nick_as_written(alice, b""), 200);

@@ -45,6 +45,9 @@ fn who_does_not_declare_private_messages_gets_none() {
         ];
         for (name, caller) in callers {
             let person = chat.join(&caller);
+            if name == "unaware" {
+                chat.greeted(person);
+            }
             let uri = chat.uri(person);
             assert_eq!(chat.send(alice, to(&uri, "psst")), Some(428), "{name}");
             assert_eq!(chat.send(alice, to(&uri, "psst").asking("Failure-Report: no")), None);

@@ -35,9 +35,26 @@ pub(super) struct Seat {
     /// Wishes for a nickname that the room has not answered: a few, for it refuses more than that at once.
     pub(super) wishes: BTreeMap<u64, (WorkerId, Reply)>,
     wished: u64,
+    /// Whether they were told where they are.
+    pub(super) greeted: bool,
 }
 
 impl Seat {
+    /// Whether the user agent knows what a chat room is.
+    pub(super) fn is_aware(&self) -> bool {
+        self.capabilities.aware
+    }
+
+    /// Whether it is another user's than this one's.
+    pub(super) fn is_other_than(&self, identity: &Address) -> bool {
+        self.identity != *identity
+    }
+
+    /// Where its session lives.
+    pub(super) fn worker(&self) -> Option<WorkerId> {
+        if let State::Bound(worker) = self.state { Some(worker) } else { None }
+    }
+
     /// Notes where the answer to a wish for a nickname goes, and by what it is found.
     pub(super) fn wish(&mut self, worker: WorkerId, reply: Reply) -> u64 {
         self.wished += 1;
@@ -109,6 +126,7 @@ impl Worker {
             claimants: Vec::new(),
             wishes: BTreeMap::new(),
             wished: 0,
+            greeted: false,
         };
         residence.seats.insert(id, seat);
         if let Some(session) = self.await_session(now, room, id) {
@@ -165,7 +183,11 @@ impl Worker {
             *count += 1;
         }
         let answers = self.command(now, room, Command::Enter { seat: id }, None);
-        answers.entered.map(|epoch| (facts, epoch)).ok_or(NONE)
+        let epoch = answers.entered.ok_or(NONE)?;
+        if worker == self.id {
+            self.greet(room, id);
+        }
+        Ok((facts, epoch))
     }
 
     /// What a worker must know of the session of a seat.
@@ -203,7 +225,11 @@ impl Worker {
         let Claimant { worker, connection, session, path, secure } = &claimant;
         let connection = *connection;
         let letter = match self.claim(now, session, path, *secure, *worker) {
-            Ok((facts, epoch)) => Letter::Claimed { connection, facts, epoch },
+            Ok((facts, epoch)) => {
+                let (room, seat) = (facts.room, facts.seat);
+                self.post(Place::Worker(claimant.worker), Letter::Claimed { connection, facts, epoch });
+                return self.greet(room, seat);
+            }
             Err(Unclaimed::Refused(code)) => Letter::Unclaimed { connection, session: session.clone(), code },
             Err(Unclaimed::NotYet) => {
                 let (worker, session) = (*worker, session.clone());

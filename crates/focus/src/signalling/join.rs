@@ -58,7 +58,7 @@ impl Signalling {
         let (room, home, policy, subject) = (entry.id, entry.home, entry.policy.clone(), entry.subject.clone());
         self.next_seat = self.next_seat.wrapping_add(1);
         let id = SeatId(self.next_seat);
-        let (media, capabilities) = terms.of_caller();
+        let (media, capabilities) = terms.of_caller(&policy);
         let is_private = wants_privacy(&call.request);
         let guest = match is_private {
             true => self.private_guest(caller, capabilities)?,

@@ -81,8 +81,9 @@ impl Agreed {
     }
 
     /// What the caller's user agent can do. Types at the top level may be wrapped too; where nothing but the wrapper is
-    /// listed, text may be (decision D53). Who only sends takes none at all (RFC 4975 §8.9).
-    pub(super) fn capabilities(&self) -> Capabilities {
+    /// listed, text may be (decision D53). Who only sends takes none at all (RFC 4975 §8.9). Who declares nothing about chat
+    /// rooms may get private messages where the policy trusts them.
+    pub(super) fn capabilities(&self, policy: &RoomPolicy) -> Capabilities {
         let listed = self.media.accept_types.iter().chain(&self.media.accept_wrapped_types).map(String::as_str);
         let mut types: Vec<&str> = listed.filter(|entry| !entry.eq_ignore_ascii_case("message/cpim")).collect();
         if types.is_empty() {
@@ -91,9 +92,10 @@ impl Agreed {
         if !self.media.direction.receives() {
             types.clear();
         }
+        let aware = self.media.chatroom.is_some();
         Capabilities {
-            private_messages: self.media.declares_private_messages(),
-            nickname: self.media.declares_nickname(),
+            private_messages: self.media.declares_private_messages() || (policy.trust_undeclared && !aware),
+            aware,
             types: MediaTypes::lenient(types),
         }
     }

@@ -45,7 +45,7 @@ impl Signalling {
             (Err(_), Some(before)) => before,
             (Err(unfit), None) => return Err(unfit),
         };
-        let (media, capabilities) = (agreed.peer(), agreed.capabilities());
+        let (media, capabilities) = (agreed.peer(), agreed.capabilities(&seat.policy));
         seat.media = Terms::Agreed(agreed);
         seat.offers += 1;
         let (home, room, number) = (seat.home, seat.room, seat.offers);
@@ -139,7 +139,7 @@ impl Signalling {
             return Ok(());
         }
         let agreed = Agreed::on(&request.body, &self.settings, &seat.policy)?;
-        let (media, capabilities) = (agreed.peer(), agreed.capabilities());
+        let (media, capabilities) = (agreed.peer(), agreed.capabilities(&seat.policy));
         seat.offers += 1;
         let number = seat.offers;
         *reoffer = Some(Box::new(Reoffer { transaction, agreed, number, update }));

@@ -111,10 +111,11 @@ impl Signalling {
     ) -> Option<()> {
         let settings = self.settings.clone();
         let address = Address::parse(&format!("sip:{name}@{}", settings.domain)).ok()?;
+        let about = subject.as_deref().map(Into::into);
         let (room, home) = self.rooms.add(name, subject, policy.clone(), settings.workers);
         self.roster_opened(name);
         let hosts = settings.hosts.clone().into();
-        self.post(home, Letter::Open { room, address, hosts, creator, policy: Box::new(policy) });
+        self.post(home, Letter::Open { room, address, hosts, subject: about, creator, policy: Box::new(policy) });
         Some(())
     }
 

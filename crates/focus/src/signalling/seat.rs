@@ -49,10 +49,10 @@ pub(super) enum Terms {
 
 impl Terms {
     /// The caller's side of the session, as far as it is known: a path that is not known is empty.
-    pub(super) fn of_caller(&self) -> (Peer, Capabilities) {
+    pub(super) fn of_caller(&self, policy: &RoomPolicy) -> (Peer, Capabilities) {
         let unknown = |secure| Peer { path: "".into(), secure, max_size: None, speaks: true };
         match self {
-            Self::Agreed(agreed) => (agreed.peer(), agreed.capabilities()),
+            Self::Agreed(agreed) => (agreed.peer(), agreed.capabilities(policy)),
             Self::Wanted { secure } => (unknown(*secure), Capabilities::default()),
             Self::Proposed { .. } => (unknown(false), Capabilities::default()),
         }
@@ -67,7 +67,7 @@ impl Seat {
 
     /// Whether the participant sends messages at all.
     pub(super) fn speaks(&self) -> bool {
-        self.media.of_caller().0.speaks
+        self.media.of_caller(&self.policy).0.speaks
     }
 
     /// How the participant came in.

@@ -16,7 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// How long a connection may be congested before its participants have to go.
 const GOODBYE: Duration = Duration::from_secs(180);
 /// What a participant is told who misses something.
-const LEFT_OUT: &[u8] = b"Your connection is too slow for this room: some messages have been left out.";
+const LEFT_OUT: &str = "Your connection is too slow for this room: some messages have been left out.";
 
 /// A session that is held back for a slow connection.
 #[derive(Clone, Copy, Debug)]
@@ -152,16 +152,7 @@ impl Worker {
         if std::mem::replace(&mut session.told, true) {
             return;
         }
-        let notice = cpim::Message {
-            from: cpim::Party::new(session.room_address.as_str()),
-            to: cpim::Party::new(session.identity.as_str()),
-            date_time: None,
-            subject: None,
-            content_type: "text/plain",
-            content: LEFT_OUT,
-        };
-        let octets = notice.encode();
-        self.branches.tell(handle, &octets, &self.sessions, &mut self.outlets, &mut *self.rng);
+        self.tell(handle, LEFT_OUT);
     }
 
     /// A connection is slow: whoever fills it is held back, for [`PATIENCE`] at the most.

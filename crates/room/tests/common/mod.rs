@@ -19,7 +19,7 @@ pub(crate) fn address(uri: &str) -> Address {
 
 /// Somebody who takes everything, private messages too.
 pub(crate) fn guest(uri: &str) -> Guest {
-    let capabilities = Capabilities { private_messages: true, nickname: true, types: MediaTypes::any() };
+    let capabilities = Capabilities { private_messages: true, aware: true, types: MediaTypes::any() };
     Guest { identity: address(uri), account: None, aliases: Vec::new(), display_name: None, capabilities }
 }
 
@@ -161,7 +161,7 @@ fn read_guest(text: &str) -> Guest {
 fn read_capabilities(text: &str) -> Capabilities {
     let types = text.split_once("types ").map(|(_, list)| list.split(' ').next().unwrap_or_default());
     let types = types.map_or_else(MediaTypes::any, |list| MediaTypes::parse(list.split(',')).expect("media types"));
-    Capabilities { private_messages: !text.contains("no-private"), nickname: true, types }
+    Capabilities { private_messages: !text.contains("no-private"), aware: true, types }
 }
 
 /// An effect in one line.

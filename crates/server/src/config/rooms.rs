@@ -71,6 +71,8 @@ fn policy<'t>(source: &mut Source<'t>, section: &mut Section<'t>, policy: &mut R
         ("private_messages", &mut policy.private_messages),
         ("simultaneous_access", &mut policy.simultaneous_access),
         ("force_tls", &mut policy.force_tls),
+        ("trust_undeclared", &mut policy.trust_undeclared),
+        ("unaware_updates", &mut policy.unaware_updates),
     ] {
         *flag = section.bool(source, key).unwrap_or(*flag);
     }
@@ -141,7 +143,6 @@ fn nickname(text: &str) -> Option<String> {
 
 /// Policy keys of which this version carries out one value, or none.
 fn later<'t>(source: &mut Source<'t>, section: &mut Section<'t>) {
-    section.only(source, "trust_undeclared", "false", "false", |value| value.as_bool().is_some());
     section.only(source, "history", "0", "0", |value| {
         value.as_integer().is_some_and(|number| u64::from_str_radix(number.as_str(), number.radix()).is_ok())
     });

@@ -271,11 +271,11 @@ const WRONG: &[(&str, &[&str])] = &[
         &["line 2: rooms.defaults.nicknames: \"yes\" is wrong; right would be true or false"],
     ),
     (
-        "[rooms.defaults]\nnickname_scope = \"world\"\nnickname_quarantine = \"5d\"\ntrust_undeclared = true\nhistory = 50",
+        "[rooms.defaults]\nnickname_scope = \"world\"\nnickname_quarantine = \"5d\"\ntrust_undeclared = 1\nhistory = 50",
         &[
             "line 2: rooms.defaults.nickname_scope: \"world\" is wrong; right would be \"room\" or \"domain\"",
             "line 3: rooms.defaults.nickname_quarantine: \"5d\" is wrong; right would be a span of time from \"0s\" to \"24h\"",
-            "line 4: rooms.defaults.trust_undeclared: true is not carried out yet; right would be false",
+            "line 4: rooms.defaults.trust_undeclared: 1 is wrong; right would be true or false",
             "line 5: rooms.defaults.history: 50 is not carried out yet; right would be 0",
         ],
     ),

@@ -193,6 +193,24 @@ impl Chat {
         message
     }
 
+    /// What somebody is told by the room who has just entered with a user agent that knows no rooms (RFC 7701 §11).
+    ///
+    /// # Panics
+    /// When it is something else.
+    pub fn greeted(&mut self, person: Person) -> [String; 2] {
+        let texts = [(); 2].map(|()| {
+            let message = self.rx(person);
+            let room = format!("<{}>", self.guests[person.0].caller.room);
+            assert_eq!(
+                (message.header("From"), message.header("To")),
+                (Some(room), Some(format!("<{}>", self.uri(person))))
+            );
+            message.text()
+        });
+        assert!(texts[0].starts_with("You are in the chat room "), "{texts:?}");
+        texts
+    }
+
     /// Nothing more has come for somebody, and nothing is on its way.
     ///
     /// # Panics
