@@ -6,9 +6,44 @@
 //! and entities beyond XML's own five are refused, and so is every encoding but UTF-8. Where a key stands there
 //! twice, the later one counts.
 
+mod elements;
+mod patch;
+mod scan;
+
 use std::collections::BTreeMap;
 
+use scan::Scanner;
+
 use crate::model::{ConferenceState, Description, Endpoint, HostInfo, User};
+
+/// Reads a document of RFC 4575, or a full one of RFC 6501.
+///
+/// # Errors
+/// Where the octets are no such document, or exceed the limits.
+pub fn document(octets: &[u8], limits: &Limits) -> Result<Document, Error> {
+    let (mut scanner, root) = Scanner::new(octets, limits)?;
+    if root.name != "conference-info" {
+        return Err(Error::Root);
+    }
+    let document = elements::document(&mut scanner, &root)?;
+    scanner.finish()?;
+    Ok(document)
+}
+
+/// Reads a patch of RFC 6502.
+///
+/// # Errors
+/// Where the octets are no such document, or exceed the limits, or where an operation is on what is modelled, but in a way that
+/// is not understood.
+pub fn diff(octets: &[u8], limits: &Limits) -> Result<Diff, Error> {
+    let (mut scanner, root) = Scanner::new(octets, limits)?;
+    if root.name != "conference-info-diff" {
+        return Err(Error::Root);
+    }
+    let diff = patch::diff(&mut scanner, &root)?;
+    scanner.finish()?;
+    Ok(diff)
+}
 
 /// How much a document may hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -172,20 +207,15 @@ pub enum Error {
     Selector(String),
 }
 
-/// Reads a document of RFC 4575, or a full one of RFC 6501.
-///
-/// # Errors
-/// Where the octets are no such document, or exceed the limits.
-pub fn document(octets: &[u8], limits: &Limits) -> Result<Document, Error> {
-    let _ = (octets, limits);
-    Err(Error::Root)
+impl UserPart {
+    /// The user, where what is told is all that there is.
+    pub fn into_whole(self) -> User {
+        let endpoints = self.endpoints.into_iter().filter(|(_, (state, _))| *state != State::Deleted);
+        User { endpoints: endpoints.map(|(entity, (_, endpoint))| (entity, endpoint)).collect(), ..self.user }
+    }
 }
 
-/// Reads a patch of RFC 6502.
-///
-/// # Errors
-/// Where the octets are no such document, or exceed the limits.
-pub fn diff(octets: &[u8], limits: &Limits) -> Result<Diff, Error> {
-    let _ = (octets, limits);
-    Err(Error::Root)
+/// The beginning of what somebody wrote, for an error.
+fn excerpt(text: &str) -> String {
+    text.chars().take(120).collect()
 }
