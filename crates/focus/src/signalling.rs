@@ -20,13 +20,15 @@ use crate::settings::{Auth, Settings};
 mod admission;
 mod join;
 mod media;
+mod offers;
 mod registrar;
 mod rooms;
+mod seat;
 
 use admission::{Call, Purpose, Questions, Sources};
-use join::{Ending, Seat};
 use registrar::Registrar;
 use rooms::Directory;
+use seat::{Ending, Seat};
 
 /// How long the dialogs may take to end when the node does.
 const FAREWELL: Duration = Duration::from_secs(4);

@@ -11,6 +11,7 @@ use client::sip::Transport;
 use client::sip::auth::Credentials;
 use client::sip::typed::Uri;
 use client::{Agent, Config, Event, Join, Leaving, Refused};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
@@ -149,7 +150,7 @@ impl Session {
     }
 
     async fn run(mut self) -> anyhow::Result<ExitCode> {
-        let mut interrupts = interrupts()?;
+        let mut interrupts = Interrupts::new()?;
         while matches!(self.stage, Stage::Calling | Stage::Talking) {
             let listening = self.stage == Stage::Talking && !self.is_cut_off && !self.ended && self.waiting < WINDOW;
             tokio::select! {
@@ -180,15 +181,21 @@ impl Session {
         })
     }
 
-    /// Waits for the answer to the BYE, but not for long.
-    async fn say_goodbye(&mut self, interrupts: &mut mpsc::Receiver<()>) -> anyhow::Result<()> {
+    /// Waits for the answer to the BYE, but not for long. The first interrupt asks for what is under way already; whoever sends
+    /// a second one will not wait.
+    async fn say_goodbye(&mut self, interrupts: &mut Interrupts) -> anyhow::Result<()> {
         while self.stage == Stage::Leaving {
             tokio::select! {
+                biased;
+                Some(()) = interrupts.recv() => {
+                    if std::mem::replace(&mut self.interrupted, true) {
+                        self.stage = Stage::Gone;
+                    }
+                }
                 event = timeout(FAREWELL, self.link.event()) => match event {
                     Ok(event) => self.happened(event?),
                     Err(_) => self.happened(Event::Left(Leaving::OwnUnanswered)),
                 },
-                Some(()) = interrupts.recv() => self.stage = Stage::Gone,
             }
         }
         Ok(())
@@ -289,20 +296,21 @@ impl Session {
 }
 
 /// SIGINT and SIGTERM.
-fn interrupts() -> anyhow::Result<mpsc::Receiver<()>> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-    let (tell, told) = mpsc::channel(1);
-    tokio::spawn(async move {
-        loop {
-            tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
-            }
-            if tell.send(()).await.is_err() {
-                return;
-            }
+struct Interrupts {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Interrupts {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+    }
+
+    /// The next of them.
+    async fn recv(&mut self) -> Option<()> {
+        tokio::select! {
+            interrupt = self.interrupt.recv() => interrupt,
+            terminate = self.terminate.recv() => terminate,
         }
-    });
-    Ok(told)
+    }
 }

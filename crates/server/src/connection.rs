@@ -20,6 +20,11 @@ const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
 /// A peer that acknowledges nothing for so long is gone, whether octets or questions wait for it.
 const USER_TIMEOUT: Duration = Duration::from_secs(90);
 
+/// How much may wait in the kernel that is not yet on its way. Without a bound the send buffer grows to megabytes and asks for more
+/// only when a third of it is free: whoever reads slowly but steadily would look stopped for seconds at a time, and a short
+/// message would wait behind all of it.
+const UNSENT: u32 = 128 * 1024;
+
 /// A byte stream on a socket that never blocks.
 pub(crate) struct Connection<S> {
     socket: S,
@@ -221,6 +226,7 @@ fn tune(socket: &impl AsFd) -> io::Result<()> {
     socket.set_tcp_nodelay(true)?;
     let keepalive = TcpKeepalive::new().with_time(KEEPALIVE_AFTER).with_interval(KEEPALIVE_INTERVAL);
     socket.set_tcp_keepalive(&keepalive)?;
+    socket.set_tcp_notsent_lowat(UNSENT)?;
     socket.set_tcp_user_timeout(Some(USER_TIMEOUT))
 }
 
@@ -283,6 +289,8 @@ pub(crate) mod tests {
         assert_eq!(socket.tcp_keepalive_time().unwrap(), Duration::from_secs(60));
         assert_eq!(socket.tcp_keepalive_interval().unwrap(), Duration::from_secs(10));
         assert_eq!(socket.tcp_user_timeout().unwrap(), Some(Duration::from_secs(90)));
+        // Nor do they wait behind more than this of a long one.
+        assert_eq!(socket.tcp_notsent_lowat().unwrap(), 128 * 1024);
     }
 
     #[test]

@@ -155,6 +155,18 @@ fn three_people_talk_whisper_take_nicknames_and_leave() {
     carol.expect_end(&["* left"], 130);
 }
 
+/// An interrupt that crosses the end of the input hurries nobody: the goodbye is said, and the exit code tells of the interrupt.
+#[test]
+fn who_is_interrupted_while_leaving_still_says_goodbye() {
+    let server = open_server();
+    let mut alice = Chat::join(&server, "alice", "udp", &[]);
+    server.signal("STOP");
+    drop(alice.stdin.take());
+    alice.interrupt();
+    server.signal("CONT");
+    alice.expect_end(&["* left"], 130);
+}
+
 #[test]
 fn a_pipe_is_said_whole_before_its_end_and_unknown_commands_are_explained() {
     let server = open_server();

@@ -10,7 +10,7 @@ use sip::auth::{Algorithm, Authorization, Verdict, parse_authorization};
 use sip::locate::{Answer as Found, Query};
 use sip::{Request, Source, TransactionId};
 
-use super::join::Ending;
+use super::seat::Ending;
 use super::{Account, Answer, Output, Phase, Question, QuestionId, Signalling};
 use crate::mail::Cause;
 use crate::pace::{Pace, Rate};

@@ -1,0 +1,165 @@
+//! Session descriptions in the dialog of a seat: answers to the room's offers, later offers of either side, and where the media are
+//! to be fetched (RFC 3264, RFC 4975 §5.4, RFC 6135).
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Instant;
+
+use room::SeatId;
+use sip::{Answer, ClientId, DialogId, Method, Request, Response, TransactionId, Within};
+
+use super::admission::Matter;
+use super::media::{Agreed, Callee, Unfit};
+use super::seat::{Ending, Reoffer, Seat, Stage, Terms};
+use super::{Question, Signalling};
+use crate::mail::{Cause, Letter};
+
+/// How many addresses of a participant are tried.
+const MAX_ADDRESSES: usize = 4;
+const NO_DIALOG: Unfit = Unfit { code: 481, reason: "" };
+
+impl Signalling {
+    /// The caller has its answer, and has said so: where it waits to be connected to, that is done now.
+    /// Where the room has made the offer, the answer is in the ACK (RFC 3261 §13.2.2.4).
+    pub(super) fn acknowledged(&mut self, now: Instant, dialog: DialogId, ack: &Request) {
+        let Some(id) = self.dialogs.get(&dialog).copied() else { return };
+        if self.answer_taken(id, &ack.body).is_err() {
+            return self.hang_up(now, id, Ending::NoAnswer);
+        }
+        let Some(seat) = self.seats.get_mut(&id) else { return };
+        if !std::mem::take(&mut seat.undialed) {
+            return;
+        }
+        let Some(Callee { host, port }) = seat.callee() else { return };
+        match host.parse::<IpAddr>() {
+            Ok(address) => self.dial(now, id, &[address], port),
+            Err(_) => self.ask(now, Matter::Media { seat: id, port }, Question::Addresses { host }),
+        }
+    }
+
+    /// Takes the answer to the room's offer, if there was one and it is new.
+    fn answer_taken(&mut self, id: SeatId, body: &[u8]) -> Result<(), Unfit> {
+        let Some(seat) = self.seats.get_mut(&id) else { return Ok(()) };
+        let Terms::Proposed { proposal, before } = &mut seat.media else { return Ok(()) };
+        let agreed = match (proposal.answered(body, &self.settings, &seat.policy), before.take()) {
+            (Ok(agreed), _) => Box::new(agreed),
+            (Err(_), Some(before)) => before,
+            (Err(unfit), None) => return Err(unfit),
+        };
+        let (media, capabilities) = (agreed.peer(), agreed.capabilities());
+        seat.media = Terms::Agreed(agreed);
+        seat.offers += 1;
+        let (home, room, number) = (seat.home, seat.room, seat.offers);
+        self.post(home, Letter::Reoffer { room, seat: id, number, media, capabilities });
+        Ok(())
+    }
+
+    /// A session is to be refreshed, and its user agent takes no UPDATE (RFC 4028 §9): a re-INVITE offers what is.
+    pub(super) fn refresh(&mut self, now: Instant, dialog: DialogId) {
+        let Some(id) = self.dialogs.get(&dialog).copied() else { return };
+        let Some(seat) = self.seats.get_mut(&id) else { return };
+        let Some(offer) = seat.offer_again(&self.settings) else { return };
+        let invite = Within::new(Method::INVITE).body("application/sdp", offer);
+        match self.endpoint.request_within(now, dialog, invite) {
+            Ok(client) => drop(self.refreshes.insert(client, dialog)),
+            Err(_) => self.offer_unanswered(dialog),
+        }
+    }
+
+    /// The user agent has answered a re-INVITE of the room's.
+    pub(super) fn refreshed(&mut self, now: Instant, client: ClientId, response: &Response) {
+        let Some(dialog) = self.refreshes.remove(&client) else { return };
+        let Some(id) = self.dialogs.get(&dialog).copied() else { return };
+        if self.answer_taken(id, &response.body).is_err() {
+            self.hang_up(now, id, Ending::NoAnswer);
+        }
+    }
+
+    /// It has refused it, or not answered: what was agreed stays.
+    pub(super) fn not_refreshed(&mut self, client: ClientId) {
+        if let Some(dialog) = self.refreshes.remove(&client) {
+            self.offer_unanswered(dialog);
+        }
+    }
+
+    fn offer_unanswered(&mut self, dialog: DialogId) {
+        let seat = self.dialogs.get(&dialog).and_then(|id| self.seats.get_mut(id));
+        if let Some(Seat { media, .. }) = seat
+            && let Terms::Proposed { before, .. } = media
+            && let Some(before) = before.take()
+        {
+            *media = Terms::Agreed(before);
+        }
+    }
+
+    /// Has the home connect to the first address that can be reached, of those to which the node may.
+    pub(super) fn dial(&mut self, now: Instant, id: SeatId, addresses: &[IpAddr], port: u16) {
+        let Some(seat) = self.seats.get(&id) else { return };
+        let (room, home) = (seat.room, seat.home);
+        let name = seat.callee().map(|callee| callee.host).filter(|host| host.parse::<IpAddr>().is_err());
+        let allowed = addresses.iter().filter(|address| self.settings.may_reach(**address));
+        let remotes: Vec<SocketAddr> = allowed.map(|address| (*address, port).into()).take(MAX_ADDRESSES).collect();
+        if remotes.is_empty() {
+            return self.hang_up(now, id, Ending::Switch(Cause::NotBound));
+        }
+        let server_name = name.map(Into::into);
+        self.post(home, Letter::Dial { room, seat: id, remotes, server_name });
+    }
+
+    /// A session description in a dialog: the capabilities of the user agent may be others (RFC 7701 §8), or its media come
+    /// from elsewhere. What cannot be agreed on leaves the session as it was (RFC 3261 §14.2).
+    pub(super) fn reinvited(&mut self, now: Instant, transaction: TransactionId, request: &Request, dialog: DialogId) {
+        if let Err(unfit) = self.reoffer(now, transaction, request, dialog) {
+            self.refuse(now, transaction, unfit);
+        }
+    }
+
+    fn reoffer(
+        &mut self,
+        now: Instant,
+        transaction: TransactionId,
+        request: &Request,
+        dialog: DialogId,
+    ) -> Result<(), Unfit> {
+        let id = *self.dialogs.get(&dialog).ok_or(NO_DIALOG)?;
+        let seat = self.seats.get_mut(&id).ok_or(NO_DIALOG)?;
+        let update = request.method == Method::UPDATE;
+        if update && request.body.is_empty() {
+            // It refreshes the target or the session, and says nothing of the media.
+            let answer = Answer::new(200).contact(seat.contact.clone());
+            self.respond(now, transaction, answer);
+            return Ok(());
+        }
+        let Stage::Seated { reoffer, .. } = &mut seat.stage else { return Err(NO_DIALOG) };
+        if request.body.is_empty() {
+            let offer = seat.offer_again(&self.settings).ok_or(Unfit { code: 491, reason: "" })?;
+            let answer = seat.accepted(offer);
+            if self.endpoint.accept(now, transaction, answer).is_err() {
+                self.respond(now, transaction, Answer::new(500));
+            }
+            return Ok(());
+        }
+        let agreed = Agreed::on(&request.body, &self.settings, &seat.policy)?;
+        let (media, capabilities) = (agreed.peer(), agreed.capabilities());
+        seat.offers += 1;
+        let number = seat.offers;
+        *reoffer = Some(Box::new(Reoffer { transaction, agreed, number, update }));
+        let (home, room) = (seat.home, seat.room);
+        self.post(home, Letter::Reoffer { room, seat: id, number, media, capabilities });
+        Ok(())
+    }
+
+    /// The home has said which session the answer to a later offer names.
+    pub(super) fn agreed(&mut self, now: Instant, id: SeatId, number: u64, session: &str) {
+        let Some(seat) = self.seats.get_mut(&id) else { return };
+        let Stage::Seated { reoffer, .. } = &mut seat.stage else { return };
+        let asked = reoffer.take_if(|reoffer| reoffer.number == number);
+        let Some(Reoffer { transaction, agreed, update, .. }) = asked.map(|reoffer| *reoffer) else { return };
+        seat.media = Terms::Agreed(Box::new(agreed));
+        let Some(answer) = seat.answer(&self.settings, session) else { return };
+        if update {
+            self.respond(now, transaction, answer);
+        } else if self.endpoint.accept(now, transaction, answer).is_err() {
+            self.respond(now, transaction, Answer::new(500));
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! A seat as signalling has it: a dialog, and what was agreed on in it of the media.
+
+use std::sync::Arc;
+
+use msrp::sdp::{Origin, Originator};
+use room::Capabilities;
+use sip::{Answer, DialogId, TransactionId};
+
+use super::media::{self, Agreed, Callee, Proposal};
+use crate::ids::{RoomId, WorkerId};
+use crate::mail::{Cause, Peer};
+use crate::settings::{RoomPolicy, Settings};
+
+/// A seat, from the INVITE that asks for it to the end of its dialog.
+pub(super) struct Seat {
+    pub(super) room: RoomId,
+    pub(super) name: String,
+    pub(super) home: WorkerId,
+    pub(super) policy: Arc<RoomPolicy>,
+    pub(super) media: Terms,
+    /// The session-id that the last description named.
+    pub(super) session: String,
+    /// Counts the offers that its home is told of.
+    pub(super) offers: u64,
+    /// If the caller waits to be connected to, that has yet to be done for this session.
+    pub(super) undialed: bool,
+    pub(super) contact: String,
+    pub(super) originator: Originator,
+    pub(super) stage: Stage,
+}
+
+/// How far the two sides are with the media.
+pub(super) enum Terms {
+    /// The caller has offered, and the room takes it; or the other way round.
+    Agreed(Box<Agreed>),
+    /// The caller wants an offer, with TLS or without.
+    Wanted { secure: bool },
+    /// It has got one, and owes the answer in its ACK. What was agreed before, if anything, stays until then.
+    Proposed { proposal: Proposal, before: Option<Box<Agreed>> },
+}
+
+impl Terms {
+    /// The caller's side of the session, as far as it is known: a path that is not known is empty.
+    pub(super) fn of_caller(&self) -> (Peer, Capabilities) {
+        let unknown = |secure| Peer { path: "".into(), secure, max_size: None, speaks: true };
+        match self {
+            Self::Agreed(agreed) => (agreed.peer(), agreed.capabilities()),
+            Self::Wanted { secure } => (unknown(*secure), Capabilities::default()),
+            Self::Proposed { .. } => (unknown(false), Capabilities::default()),
+        }
+    }
+}
+
+impl Seat {
+    /// The 200 to the last offer, or to the wish for one. Its description has the version of the one before, if it says the same
+    /// (RFC 4975 §8.4).
+    pub(super) fn answer(&mut self, settings: &Settings, session: &str) -> Option<Answer> {
+        let Self { policy, originator, .. } = self;
+        self.undialed |= self.session != session;
+        session.clone_into(&mut self.session);
+        let own_path = |secure| crate::switch::own_path(&settings.media, secure, session);
+        let body = match &self.media {
+            Terms::Agreed(agreed) => {
+                let own_path = own_path(agreed.peer().secure);
+                originator.describe(|origin| agreed.answer(&own_path, origin, policy, settings.max_message))
+            }
+            Terms::Wanted { secure } => {
+                let own_path = own_path(*secure);
+                let write = |origin: &Origin| media::offer(&own_path, origin, policy, settings.max_message);
+                let text = originator.describe(|origin| write(origin).unwrap_or_default());
+                let proposal = Proposal::read(&text)?;
+                self.media = Terms::Proposed { proposal, before: None };
+                text
+            }
+            Terms::Proposed { .. } => return None,
+        };
+        Some(self.accepted(body))
+    }
+
+    /// The room offers what is.
+    pub(super) fn offer_again(&mut self, settings: &Settings) -> Option<String> {
+        let Terms::Agreed(agreed) = &self.media else { return None };
+        let own_path = crate::switch::own_path(&settings.media, agreed.peer().secure, &self.session);
+        let (policy, max_message) = (&self.policy, settings.max_message);
+        let text = self.originator.describe(|origin| agreed.offer_again(&own_path, origin, policy, max_message));
+        let proposal = Proposal::read(&text)?;
+        let media = std::mem::replace(&mut self.media, Terms::Wanted { secure: false });
+        let before = if let Terms::Agreed(agreed) = media { Some(agreed) } else { None };
+        self.media = Terms::Proposed { proposal, before };
+        Some(text)
+    }
+
+    pub(super) fn accepted(&self, body: String) -> Answer {
+        Answer::new(200).contact(self.contact.clone()).body("application/sdp", body)
+    }
+
+    /// Where the caller waits to be connected to, if it does.
+    pub(super) fn callee(&self) -> Option<Callee> {
+        match &self.media {
+            Terms::Agreed(agreed) => agreed.callee(),
+            Terms::Wanted { .. } | Terms::Proposed { .. } => None,
+        }
+    }
+}
+
+pub(super) enum Stage {
+    /// The home has been asked for it.
+    Joining { transaction: TransactionId, subject: Option<Arc<str>> },
+    /// It has a dialog, in which perhaps a later offer waits for its home.
+    Seated { dialog: DialogId, reoffer: Option<Box<Reoffer>> },
+}
+
+/// A later offer in the dialog of a seat.
+pub(super) struct Reoffer {
+    pub(super) transaction: TransactionId,
+    pub(super) agreed: Agreed,
+    /// Tells it from others in the dialog.
+    pub(super) number: u64,
+    /// Whether it came with an UPDATE (RFC 3311), not with an INVITE.
+    pub(super) update: bool,
+}
+
+/// Why the focus ends a dialog.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// The switch gave the seat up.
+    Switch(Cause),
+    /// The node ends.
+    ShutDown,
+    /// The room's offer has got no answer that can be taken.
+    NoAnswer,
+}
+
+impl Ending {
+    /// The value of the Reason header field of the BYE (RFC 3326).
+    pub(super) fn reason(self) -> &'static str {
+        match self {
+            Self::Switch(Cause::NotBound) => "SIP;cause=408;text=\"No MSRP connection came\"",
+            Self::Switch(Cause::ConnectionLost) => "SIP;cause=503;text=\"The MSRP connection is lost\"",
+            Self::Switch(Cause::TooSlow) => "SIP;cause=503;text=\"The MSRP connection is too slow\"",
+            Self::Switch(Cause::RoomClosed) => "SIP;cause=410;text=\"The room is closed\"",
+            Self::Switch(Cause::CreatorLeft) => "SIP;cause=410;text=\"The room has ended with its creator\"",
+            Self::NoAnswer => "SIP;cause=488;text=\"No acceptable answer came\"",
+            Self::ShutDown => "SIP;cause=503;text=\"The server is shutting down\"",
+        }
+    }
+}
