@@ -43,6 +43,8 @@ pub(crate) enum Letter {
     Open { room: RoomId, address: Address, hosts: Arc<[String]>, creator: Option<Address>, policy: Box<RoomPolicy> },
     /// It ends; who is still in it is dismissed.
     Close { room: RoomId },
+    /// Another policy rules it.
+    Policy { room: RoomId, policy: Box<RoomPolicy> },
     /// Somebody has been admitted and wants a seat.
     Join(Box<Join>),
     /// A session description has come in somebody's dialog. Answered by `Agreed`.

@@ -48,6 +48,7 @@ impl Signalling {
         }
         let name = room_name(&self.settings, &call.request.uri).ok_or(NOT_FOUND)?;
         let terms = match self.rooms.get(&name) {
+            Some(entry) if !entry.admits(&caller) => return Err(Unfit { code: 403, reason: "Not Admitted" }),
             Some(entry) => self.terms(call, &entry.policy)?,
             None if self.settings.rooms.create == Create::Nobody => return Err(NOT_FOUND),
             None => self.terms(call, &self.settings.rooms.defaults)?,
@@ -62,6 +63,7 @@ impl Signalling {
             room,
             name: name.clone(),
             home,
+            known_as: caller.known_as(),
             policy,
             media: terms,
             session: String::new(),
@@ -145,10 +147,15 @@ impl Signalling {
 
     /// Ends what a seat has on the side of SIP, and gives the seat up.
     pub(super) fn hang_up(&mut self, now: Instant, id: SeatId, ending: Ending) {
+        self.hang_up_saying(now, id, ending.reason());
+    }
+
+    /// The same with a Reason of its own (RFC 3326).
+    pub(super) fn hang_up_saying(&mut self, now: Instant, id: SeatId, reason: &str) {
         match self.seats.get(&id).map(|seat| &seat.stage) {
             Some(Stage::Seated { dialog, .. }) => {
                 let dialog = *dialog;
-                if self.endpoint.bye(now, dialog, Some(ending.reason())).is_ok() {
+                if self.endpoint.bye(now, dialog, Some(reason)).is_ok() {
                     self.ending.insert(dialog);
                 }
             }

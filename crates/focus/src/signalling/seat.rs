@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use msrp::sdp::{Origin, Originator};
-use room::Capabilities;
+use room::{Address, Capabilities};
 use sip::{Answer, DialogId, TransactionId};
 
 use super::media::{self, Agreed, Callee, Proposal};
@@ -16,6 +16,8 @@ pub(super) struct Seat {
     pub(super) room: RoomId,
     pub(super) name: String,
     pub(super) home: WorkerId,
+    /// Who has it: by the address by which the room knows them, and by the others.
+    pub(super) known_as: Vec<Address>,
     pub(super) policy: Arc<RoomPolicy>,
     pub(super) media: Terms,
     /// The session-id that the last description named.
