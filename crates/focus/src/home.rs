@@ -106,6 +106,14 @@ impl Worker {
         self.homes.rooms.insert(id, residence);
     }
 
+    /// Another policy rules a room. Sessions that are there keep what they were told of the old one.
+    pub(crate) fn set_policy(&mut self, now: Instant, id: RoomId, policy: RoomPolicy) {
+        self.command(now, id, Command::SetPolicy(Box::new(policy.room.clone())), None);
+        if let Some(residence) = self.homes.rooms.get_mut(&id) {
+            residence.policy = policy;
+        }
+    }
+
     /// A room ends.
     pub(crate) fn close_room(&mut self, now: Instant, id: RoomId) {
         self.command(now, id, Command::Close, None);

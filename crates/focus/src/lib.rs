@@ -13,6 +13,7 @@
 
 mod arena;
 mod branch;
+pub mod desk;
 mod home;
 pub mod ids;
 pub mod mail;

@@ -51,6 +51,8 @@ pub(crate) enum Letter {
     },
     /// It ends; who is still in it is dismissed.
     Close { room: RoomId },
+    /// Another policy rules it.
+    Policy { room: RoomId, policy: Box<RoomPolicy> },
     /// Somebody has been admitted and wants a seat.
     Join(Box<Join>),
     /// A session description has come in somebody's dialog. Answered by `Agreed`.

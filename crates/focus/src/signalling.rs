@@ -18,6 +18,7 @@ use crate::mail::{Letter, Mail};
 use crate::settings::{Auth, Settings};
 
 mod admission;
+mod desk;
 mod join;
 mod media;
 mod notify;
@@ -69,6 +70,13 @@ pub enum Input {
         /// What is so.
         answer: Answer,
     },
+    /// The operator wants something of a room. [`Output::Desk`] answers.
+    Desk {
+        /// Names the command in its answer.
+        id: crate::desk::DeskId,
+        /// What it wants.
+        command: crate::desk::Command,
+    },
     /// The node is to end: nobody gets in any more, and every dialog gets its BYE. [`Output::Finished`] follows.
     ShutDown,
 }
@@ -112,6 +120,20 @@ pub enum Output {
         id: QuestionId,
         /// What is asked.
         question: Question,
+    },
+    /// The answer to [`Input::Desk`].
+    Desk {
+        /// The command.
+        id: crate::desk::DeskId,
+        /// What has become of it.
+        answer: crate::desk::Answer,
+    },
+    /// A room has been made by calling it that does not end by itself: to be kept beyond the end of the node.
+    Lasting {
+        /// The user part of its URI.
+        room: String,
+        /// Who has called.
+        creator: room::Address,
     },
     /// Every dialog is over after [`Input::ShutDown`], or has had its time (4 s).
     Finished,
@@ -254,6 +276,7 @@ impl Signalling {
             Input::Sip(input) => self.endpoint.handle_input(now, input),
             Input::Mail(mail) => self.read_mail(now, mail),
             Input::Answer { id, answer } => self.answered(now, id, answer),
+            Input::Desk { id, command } => self.desk(now, id, command),
             Input::ShutDown => self.shut_down(now),
         }
         self.after(now);

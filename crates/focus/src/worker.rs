@@ -531,6 +531,7 @@ impl Worker {
                 self.open_room(room, creator.into_iter().fold(made, room::Room::with_creator), subject, *policy);
             }
             Letter::Close { room } => self.close_room(now, room),
+            Letter::Policy { room, policy } => self.set_policy(now, room, *policy),
             Letter::Join(join) => self.join(now, *join),
             Letter::Reoffer { room, seat, number, media, capabilities } => {
                 self.reoffer(now, (room, seat), number, media, capabilities);

@@ -51,6 +51,8 @@ pub(crate) struct Config {
     pub(crate) http: Vec<SocketAddr>,
     /// The operator's certificate chain and its key, PEM files; without them a self-signed pair is made in `data_dir`.
     pub(crate) tls: Option<CertificateFiles>,
+    /// The file of the store, within `data_dir` where it is relative.
+    pub(crate) store: PathBuf,
     /// Who is believed to be who.
     pub(crate) auth: Auth,
     /// Who has an account, in the order of the file.
@@ -344,6 +346,7 @@ impl Config {
             outbound_proxy: None,
             http: vec![(Ipv4Addr::LOCALHOST, 8080).into()],
             tls: None,
+            store: "tertulia.db".into(),
             auth: Auth::Digest { realm: "localhost".to_owned(), md5: true },
             users: Vec::new(),
             create: Create::Users,

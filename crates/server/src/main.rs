@@ -14,6 +14,7 @@ mod load;
 mod serve;
 mod settings;
 mod shell;
+mod storage;
 mod telemetry;
 mod tls;
 

@@ -13,7 +13,7 @@ use crate::capacity::Capacity;
 use crate::config::{Auth, Config, Listener, Problem, Protocol};
 use crate::listen::Sockets;
 use crate::shell::{self, Setup};
-use crate::{http, settings, telemetry, tls};
+use crate::{http, settings, storage, telemetry, tls};
 
 /// What `serve` is told.
 #[derive(Debug, clap::Args)]
@@ -62,6 +62,8 @@ fn read(file: &Path) -> anyhow::Result<Config> {
 
 async fn serve(config: &Config, workers: u8) -> anyhow::Result<()> {
     let mut signals = Signals::new()?;
+    storage::make_data_dir(&config.data_dir)?;
+    let store = storage::open(config).await?;
     let sockets = Sockets::bind(config, workers)?;
     let capacity = Capacity::of_this_process();
     let settings = settings::settings(config, &sockets.sip_bound, &sockets.msrp_bound, workers);
@@ -87,6 +89,7 @@ async fn serve(config: &Config, workers: u8) -> anyhow::Result<()> {
         });
     };
     focus.run(stop).await;
+    store.close().await;
     tracing::info!("ended");
     Ok(())
 }

@@ -1,8 +1,8 @@
 //! The server's certificate: the operator's, or a self-signed pair that is made once.
 
-use std::fs::{self, DirBuilder, OpenOptions};
+use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -53,11 +53,6 @@ fn self_signed(directory: &Path, names: &[String]) -> anyhow::Result<(PathBuf, P
         (false, true) => bail!("{} is missing beside {}", certificate.display(), key.display()),
     }
     let (chain, secret) = make_pair(names).context("cannot make a certificate")?;
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(directory)
-        .with_context(|| format!("cannot make the directory {}", directory.display()))?;
     write_private(&key, secret.as_bytes())?;
     write_private(&certificate, chain.as_bytes())?;
     Ok((certificate, key))

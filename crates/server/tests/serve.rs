@@ -134,6 +134,16 @@ fn an_operators_certificate_that_is_none_stops_the_start() {
     assert!(output.status.code() == Some(1) && said.contains("c.pem"), "{said}");
 }
 
+#[test]
+fn a_store_that_cannot_be_used_stops_the_start_and_is_named() {
+    let directory = Directory::new();
+    std::fs::write(directory.path().join("diary.db"), "Dear diary, ".repeat(100)).unwrap();
+    let output = directory.refused(&format!("{EVERYTHING}[store]\nurl = \"sqlite:../diary.db\"\n"));
+    let said = String::from_utf8(output.stderr).unwrap();
+    let told = "tertulia-data/../diary.db cannot be used as a store: ";
+    assert!(output.status.code() == Some(1) && said.contains(told), "{said}");
+}
+
 const OPTIONS: &str = "OPTIONS sip:lobby@chat.test SIP/2.0\r\nVia: SIP/2.0/TRANSPORT 127.0.0.1:9;branch=z9hG4bKTRANSPORT;rport\r\n\
     Max-Forwards: 70\r\nFrom: <sip:a@chat.test>;tag=1\r\nTo: <sip:lobby@chat.test>\r\nCall-ID: TRANSPORT\r\nCSeq: 1 OPTIONS\r\n\
     Content-Length: 0\r\n\r\n";

@@ -61,6 +61,9 @@ pub struct Stage {
     pub captures: Captures,
     /// Whether the node has said that it is finished.
     pub finished: bool,
+    /// The rooms that the node wants to be kept, and who made them.
+    pub lasting: Vec<(String, String)>,
+    desk: Vec<focus::desk::Answer>,
     phones: Vec<Phone>,
     heard: BTreeMap<Phone, VecDeque<Vec<u8>>>,
     links: BTreeMap<LinkId, Ear>,
@@ -128,6 +131,8 @@ impl Stage {
             world: World::Answers,
             captures: Captures::default(),
             finished: false,
+            lasting: Vec::new(),
+            desk: Vec::new(),
             phones: Vec::new(),
             heard: BTreeMap::new(),
             links: BTreeMap::new(),
@@ -327,6 +332,18 @@ impl Stage {
         self.now = end;
     }
 
+    /// The operator says something; what it is answered, when all has happened that follows.
+    ///
+    /// # Panics
+    /// Unless there is one answer.
+    pub fn order(&mut self, command: focus::desk::Command) -> focus::desk::Answer {
+        let id = focus::desk::DeskId(1);
+        self.node.handle_signalling(self.now, Input::Desk { id, command });
+        self.settle();
+        assert_eq!(self.desk.len(), 1, "each command is answered once");
+        self.desk.remove(0)
+    }
+
     /// Lets everything happen that happens now.
     pub fn settle(&mut self) {
         loop {
@@ -389,6 +406,10 @@ impl Stage {
                     self.called.push((transport, remote))
                 }
                 NodeOutput::Signalling(Output::Finished) => self.finished = true,
+                NodeOutput::Signalling(Output::Desk { answer, .. }) => self.desk.push(answer),
+                NodeOutput::Signalling(Output::Lasting { room, creator }) => {
+                    self.lasting.push((room, creator.as_str().to_owned()));
+                }
                 NodeOutput::Signalling(_) | NodeOutput::Resume { .. } => {}
                 NodeOutput::Connect { link, remote, secure } => self.dialed.push((link, remote, secure)),
                 NodeOutput::Close { link } => self.links.entry(link).or_default().closed = true,

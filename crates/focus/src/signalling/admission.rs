@@ -61,6 +61,13 @@ pub(super) struct Caller {
     pub(super) display_name: Option<String>,
 }
 
+impl Caller {
+    /// Their addresses, the one by which the room knows them first.
+    pub(super) fn known_as(&self) -> Vec<Address> {
+        std::iter::once(&self.identity).chain(&self.aliases).cloned().collect()
+    }
+}
+
 /// How fast each address calls.
 #[derive(Default)]
 pub(super) struct Sources {

@@ -49,6 +49,7 @@ impl Signalling {
     fn ask_for_seat(&mut self, call: &Call, caller: Caller) -> Result<(), Unfit> {
         let name = room_name(&self.settings, &call.request.uri).ok_or(NOT_FOUND)?;
         let terms = match self.rooms.get(&name) {
+            Some(entry) if !entry.admits(&caller) => return Err(Unfit { code: 403, reason: "Not Admitted" }),
             Some(entry) => self.terms(call, &entry.policy)?,
             None if self.settings.rooms.create == Create::Nobody => return Err(NOT_FOUND),
             None => self.terms(call, &self.settings.rooms.defaults)?,
@@ -59,6 +60,7 @@ impl Signalling {
         self.next_seat = self.next_seat.wrapping_add(1);
         let id = SeatId(self.next_seat);
         let (media, capabilities) = terms.of_caller(&policy);
+        let known_as = caller.known_as();
         let is_private = wants_privacy(&call.request);
         let guest = match is_private {
             true => self.private_guest(caller, capabilities)?,
@@ -71,6 +73,7 @@ impl Signalling {
             is_private,
             name: name.clone(),
             home,
+            known_as,
             policy,
             media: terms,
             session: String::new(),

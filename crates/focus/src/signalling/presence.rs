@@ -128,12 +128,14 @@ impl Signalling {
 
 /// How the end of a seat is shown (RFC 4575 §5.7.6).
 fn departure(ending: Option<Ending>, when: String) -> Departure {
-    let method = match ending {
+    let method = match &ending {
         None => DisconnectionMethod::Departed,
         Some(Ending::Switch(Cause::NotBound | Cause::ConnectionLost | Cause::TooSlow) | Ending::NoAnswer) => {
             DisconnectionMethod::Failed
         }
-        Some(Ending::Switch(Cause::RoomClosed | Cause::CreatorLeft) | Ending::ShutDown) => DisconnectionMethod::Booted,
+        Some(Ending::Switch(Cause::RoomClosed | Cause::CreatorLeft) | Ending::SentAway(_) | Ending::ShutDown) => {
+            DisconnectionMethod::Booted
+        }
     };
     Departure { method, when, reason: ending.map(|ending| ending.reason().to_owned()) }
 }

@@ -6,7 +6,8 @@ use std::time::Instant;
 
 use room::{Address, DeleteWhen, Scheme};
 
-use super::Signalling;
+use super::{Output, Signalling};
+use crate::desk::Standing;
 use crate::ids::{RoomId, WorkerId};
 use crate::mail::Letter;
 use crate::settings::{Create, RoomPolicy, Settings};
@@ -27,6 +28,8 @@ pub(super) struct Entry {
     pub(super) home: WorkerId,
     pub(super) subject: Option<Arc<str>>,
     pub(super) policy: Arc<RoomPolicy>,
+    pub(super) creator: Option<Address>,
+    pub(super) standing: Standing,
     seats: usize,
 }
 
@@ -48,11 +51,35 @@ impl Directory {
         self.rooms.get(name)
     }
 
+    pub(super) fn get_mut(&mut self, name: &str) -> Option<&mut Entry> {
+        self.rooms.get_mut(name)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &Entry)> {
+        self.rooms.iter().map(|(name, entry)| (name.as_str(), entry))
+    }
+
+    pub(super) fn remove(&mut self, name: &str) -> Option<Entry> {
+        self.rooms.remove(name)
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.rooms.len() >= MAX_ROOMS
+    }
+
     /// Puts a room into the directory. Its home is what its name comes to.
-    fn add(&mut self, name: &str, subject: Option<String>, policy: RoomPolicy, workers: u8) -> (RoomId, WorkerId) {
+    fn add(
+        &mut self,
+        name: &str,
+        subject: Option<String>,
+        policy: RoomPolicy,
+        creator: Option<Address>,
+        workers: u8,
+    ) -> (RoomId, WorkerId) {
         self.opened += 1;
         let (id, home) = (RoomId(self.opened), crate::home::home_of(name, workers));
-        let entry = Entry { id, home, subject: subject.map(Into::into), policy: Arc::new(policy), seats: 0 };
+        let (subject, policy) = (subject.map(Into::into), Arc::new(policy));
+        let entry = Entry { id, home, subject, policy, creator, standing: Standing::default(), seats: 0 };
         self.rooms.insert(name.to_owned(), entry);
         (id, home)
     }
@@ -95,14 +122,19 @@ impl Signalling {
         if self.settings.rooms.create == Create::Nobody {
             return Err(NoRoom::Unknown);
         }
-        if self.rooms.len() >= MAX_ROOMS {
+        if self.rooms.is_full() {
             return Err(NoRoom::Full);
         }
         let policy = self.settings.rooms.defaults.clone();
-        self.open_room(name, None, policy, Some(caller.clone())).ok_or(NoRoom::Unknown)
+        let lasts = policy.room.delete_when == DeleteWhen::Never;
+        self.open_room(name, None, policy, Some(caller.clone())).ok_or(NoRoom::Unknown)?;
+        if lasts {
+            self.outputs.push_back(Output::Lasting { room: name.to_owned(), creator: caller.clone() });
+        }
+        Ok(())
     }
 
-    fn open_room(
+    pub(super) fn open_room(
         &mut self,
         name: &str,
         subject: Option<String>,
@@ -112,7 +144,7 @@ impl Signalling {
         let settings = self.settings.clone();
         let address = Address::parse(&format!("sip:{name}@{}", settings.domain)).ok()?;
         let about = subject.as_deref().map(Into::into);
-        let (room, home) = self.rooms.add(name, subject, policy.clone(), settings.workers);
+        let (room, home) = self.rooms.add(name, subject, policy.clone(), creator.clone(), settings.workers);
         self.roster_opened(name);
         let hosts = settings.hosts.clone().into();
         self.post(home, Letter::Open { room, address, hosts, subject: about, creator, policy: Box::new(policy) });

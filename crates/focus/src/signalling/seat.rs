@@ -24,6 +24,8 @@ pub(super) struct Seat {
     pub(super) is_private: bool,
     pub(super) name: String,
     pub(super) home: WorkerId,
+    /// Who has it: by the address by which the room knows them, and by the others.
+    pub(super) known_as: Vec<Address>,
     pub(super) policy: Arc<RoomPolicy>,
     pub(super) media: Terms,
     /// The session-id that the last description named.
@@ -144,10 +146,12 @@ pub(super) struct Reoffer {
 }
 
 /// Why the focus ends a dialog.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Ending {
     /// The switch gave the seat up.
     Switch(Cause),
+    /// Somebody who has a say wants it; the value of Reason.
+    SentAway(Box<str>),
     /// The node ends.
     ShutDown,
     /// The room's offer has got no answer that can be taken.
@@ -156,8 +160,9 @@ pub(super) enum Ending {
 
 impl Ending {
     /// The value of the Reason header field of the BYE (RFC 3326).
-    pub(super) fn reason(self) -> &'static str {
+    pub(super) fn reason(&self) -> &str {
         match self {
+            Self::SentAway(reason) => reason,
             Self::Switch(Cause::NotBound) => "SIP;cause=408;text=\"No MSRP connection came\"",
             Self::Switch(Cause::ConnectionLost) => "SIP;cause=503;text=\"The MSRP connection is lost\"",
             Self::Switch(Cause::TooSlow) => "SIP;cause=503;text=\"The MSRP connection is too slow\"",

@@ -75,7 +75,7 @@ fn the_reader_takes_every_default_of_the_page() {
 fn the_defaults_of_the_page_are_those_of_an_empty_file() {
     let keys = keys();
     let mut text = String::new();
-    for section in ["", "sip", "msrp", "http", "auth", "limits", "rooms", POLICY] {
+    for section in ["", "sip", "msrp", "http", "store", "auth", "limits", "rooms", POLICY] {
         text += &if section.is_empty() { String::new() } else { format!("[{section}]\n") };
         for key in keys.iter().filter(|key| key.section == section) {
             if let Some(value) = key.default.strip_prefix('`').and_then(|rest| rest.strip_suffix('`')) {

@@ -1,5 +1,7 @@
 //! The sections of the file but the rooms' and the users': which keys there are, and what each may say.
 
+use std::path::PathBuf;
+
 use focus::sip::typed::Uri;
 use toml::de::DeValue;
 
@@ -19,7 +21,7 @@ pub(super) fn read<'t>(source: &mut Source<'t>, root: &mut Section<'t>) -> Confi
     msrp(source, root, &mut config);
     http(source, root, &mut config);
     tls(source, root, &mut config);
-    store(source, root);
+    store(source, root, &mut config);
     auth(source, root, &mut config);
     limits(source, root, &mut config);
     if beyond_loopback(&config).is_some() {
@@ -159,10 +161,28 @@ fn tls<'t>(source: &mut Source<'t>, root: &mut Section<'t>, config: &mut Config)
     section.finish(source);
 }
 
-fn store<'t>(source: &mut Source<'t>, root: &mut Section<'t>) {
+fn store<'t>(source: &mut Source<'t>, root: &mut Section<'t>, config: &mut Config) {
+    const RIGHT: &str = "\"sqlite:FILE\", like \"sqlite:tertulia.db\"";
     let mut section = root.section(source, "store");
-    section.not_yet(source, &["url"]);
+    if let Some(entry) = section.take("url") {
+        let is_postgres = |url: &str| url.starts_with("postgres:") || url.starts_with("postgresql:");
+        if entry.value.get_ref().as_str().is_some_and(is_postgres) {
+            // Not shown whole: such a URL holds a password.
+            let text = format!("\"postgres:…\" is not carried out yet; right would be {RIGHT}");
+            source.complain(entry.line, &entry.key, text);
+        } else if let Some(file) = entry.parse(source, RIGHT, sqlite_file) {
+            config.store = file;
+        }
+    }
     section.finish(source);
+}
+
+/// A file by name: neither what SQLite keeps in memory, nor with parameters, which are not carried out.
+fn sqlite_file(value: &DeValue<'_>) -> Option<PathBuf> {
+    let file = value.as_str()?.strip_prefix("sqlite:")?;
+    let file = file.strip_prefix("//").unwrap_or(file);
+    let fits = !file.is_empty() && !file.starts_with(':') && !file.contains(['?', '\0']);
+    fits.then(|| file.into())
 }
 
 fn auth<'t>(source: &mut Source<'t>, root: &mut Section<'t>, config: &mut Config) {

@@ -42,6 +42,7 @@ fn a_whole_file() {
     let place = Advertised { protocol: Protocol::Tls, host: "media.example.com".to_owned(), port: 443 };
     assert_eq!(config.msrp.advertise, Advertise::Places(vec![place]));
     assert_eq!(config.max_message, 1 << 20);
+    assert_eq!(config.store, PathBuf::from("/var/lib/rooms.db"));
     assert_eq!(config.auth, Auth::Digest { realm: "example".to_owned(), md5: false });
     assert_eq!(config.users[0].aliases, ["tel:+15551234", "im:alice@chat.example.com"]);
     assert!(config.users[0].secret == Some(Secret::Password("wonder land".to_owned())));
@@ -85,6 +86,8 @@ listen = []
 [tls]
 certificate = "cert.pem"
 key = "key.pem"
+[store]
+url = "sqlite:///var/lib/rooms.db"
 [auth]
 mode = "digest"
 realm = "example"
@@ -203,8 +206,20 @@ const WRONG: &[(&str, &[&str])] = &[
         &["line 1: tls.certificate: missing beside key; right would be the path of its certificate, a PEM file"],
     ),
     (
-        "[store]\nurl = \"sqlite:tertulia.db\"",
-        &["line 2: store.url: not carried out yet; right would be to leave it out"],
+        "[store]\nurl = \"postgres://tertulia:secret@db.example.com/chat\"",
+        &[
+            "line 2: store.url: \"postgres:…\" is not carried out yet; right would be \"sqlite:FILE\", like \"sqlite:tertulia.db\"",
+        ],
+    ),
+    (
+        "[store]\nurl = \"sqlite::memory:\"",
+        &[
+            "line 2: store.url: \"sqlite::memory:\" is wrong; right would be \"sqlite:FILE\", like \"sqlite:tertulia.db\"",
+        ],
+    ),
+    (
+        "[store]\nurl = \"tertulia.db\"",
+        &["line 2: store.url: \"tertulia.db\" is wrong; right would be \"sqlite:FILE\", like \"sqlite:tertulia.db\""],
     ),
     ("[auth]\nmode = \"none\"", &["line 2: auth.mode: \"none\" is wrong; right would be \"digest\" or \"open\""]),
     (
