@@ -65,12 +65,13 @@ fn what_a_slow_reader_could_not_take_at_once_comes_whole_and_in_order() {
     }
 }
 
-/// How much can be sent to a receiver that takes nothing.
+/// How much the server can send to a receiver that takes nothing.
 fn what_a_narrow_connection_holds() -> usize {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let _receiver = narrow(listener.local_addr().unwrap());
     let (mut sender, _) = listener.accept().unwrap();
     sender.set_nonblocking(true).unwrap();
+    socket2::SockRef::from(&sender).set_tcp_notsent_lowat(128 * 1024).unwrap();
     let mut held = 0;
     while let Ok(count) = sender.write(&[b'x'; 10_000]) {
         held += count;
