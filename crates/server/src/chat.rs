@@ -22,6 +22,8 @@ use lines::{Line, parse};
 mod lines;
 mod words;
 
+pub(crate) use words::plain;
+
 /// How long the other side may take to say goodbye.
 const FAREWELL: Duration = Duration::from_secs(5);
 /// How many messages may wait for their answer before more lines are read.

@@ -5,9 +5,9 @@
 
 mod network;
 mod reader;
-mod rooms;
+pub(crate) mod rooms;
 mod sections;
-mod users;
+pub(crate) mod users;
 pub(crate) mod value;
 
 #[cfg(test)]
@@ -15,6 +15,7 @@ mod documented;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -53,6 +54,8 @@ pub(crate) struct Config {
     pub(crate) tls: Option<CertificateFiles>,
     /// The file of the store, within `data_dir` where it is relative.
     pub(crate) store: PathBuf,
+    /// Names the passwords of the users, whether anybody is asked for one or not.
+    pub(crate) realm: String,
     /// Who is believed to be who.
     pub(crate) auth: Auth,
     /// Who has an account, in the order of the file.
@@ -303,12 +306,19 @@ pub(crate) struct Room {
     pub(crate) name: String,
     pub(crate) subject: Option<String>,
     pub(crate) policy: RoomPolicy,
+    /// The keys that stand in its section: nobody changes them but the operator, in the file.
+    pub(crate) said: BTreeSet<String>,
 }
 
 impl Config {
     /// What `tertulia serve` does when it is told nothing: loopback, everybody is believed, one room, `lobby`.
     pub(crate) fn embedded() -> Self {
-        let lobby = Room { name: "lobby".to_owned(), subject: None, policy: permanent(RoomPolicy::default()) };
+        let lobby = Room {
+            name: "lobby".to_owned(),
+            subject: None,
+            policy: permanent(RoomPolicy::default()),
+            said: BTreeSet::new(),
+        };
         Config { auth: Auth::Open, rooms: vec![lobby], ..Config::of_an_empty_file() }
     }
 
@@ -347,6 +357,7 @@ impl Config {
             http: vec![(Ipv4Addr::LOCALHOST, 8080).into()],
             tls: None,
             store: "tertulia.db".into(),
+            realm: "localhost".to_owned(),
             auth: Auth::Digest { realm: "localhost".to_owned(), md5: true },
             users: Vec::new(),
             create: Create::Users,
@@ -357,6 +368,6 @@ impl Config {
 }
 
 /// A policy for a room of the file, which does not end by itself.
-fn permanent(policy: RoomPolicy) -> RoomPolicy {
+pub(crate) fn permanent(policy: RoomPolicy) -> RoomPolicy {
     RoomPolicy { delete_when: DeleteWhen::Never, ..policy }
 }

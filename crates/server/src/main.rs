@@ -5,18 +5,22 @@
 
 mod capacity;
 mod chat;
+mod clerk;
 mod config;
 mod connection;
+mod desk;
 mod http;
 mod link;
 mod listen;
 mod load;
+mod room;
 mod serve;
 mod settings;
 mod shell;
 mod storage;
 mod telemetry;
 mod tls;
+mod user;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -35,6 +39,10 @@ struct Arguments {
 enum Command {
     /// Serve rooms, until SIGTERM or SIGINT.
     Serve(serve::Arguments),
+    /// Add, list and delete users of a server that runs.
+    User(user::User),
+    /// List, make and change rooms of a server that runs.
+    Room(room::Room),
     /// Talk in a room: lines typed are said, lines written are what happens.
     Chat(chat::Chat),
     /// Fill a room, talk, and check that everybody heard everything, once and in order.
@@ -45,6 +53,8 @@ enum Command {
 fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Serve(arguments) => serve::run(&arguments).map(|()| ExitCode::SUCCESS),
+        Command::User(arguments) => user::run(arguments),
+        Command::Room(arguments) => room::run(arguments),
         Command::Chat(arguments) => chat::run(arguments),
         Command::Load(arguments) => load::run(&arguments),
     };

@@ -1,19 +1,23 @@
 //! `tertulia serve`: a node, from its configuration to its end.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use store::StoredRoom;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::LocalSet;
 
 use crate::capacity::Capacity;
+use crate::clerk::Clerk;
 use crate::config::{Auth, Config, Listener, Problem, Protocol};
 use crate::listen::Sockets;
+use crate::shell::desk::Desk;
 use crate::shell::{self, Setup};
-use crate::{http, settings, storage, telemetry, tls};
+use crate::{clerk, http, settings, storage, telemetry, tls};
 
 /// What `serve` is told.
 #[derive(Debug, clap::Args)]
@@ -55,15 +59,17 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     LocalSet::new().block_on(&runtime, serve(&config, workers))
 }
 
-fn read(file: &Path) -> anyhow::Result<Config> {
+pub(crate) fn read(file: &Path) -> anyhow::Result<Config> {
     let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
     Ok(Config::parse(&text).map_err(|problems| Misconfigured { file: file.to_owned(), problems })?)
 }
 
 async fn serve(config: &Config, workers: u8) -> anyhow::Result<()> {
     let mut signals = Signals::new()?;
-    storage::make_data_dir(&config.data_dir)?;
+    let _claim = storage::claim(&config.data_dir)?;
     let store = storage::open(config).await?;
+    let (rooms, users) = (store.rooms().await?, store.users().await?);
+    let desk = Desk::bind(&config.data_dir)?;
     let sockets = Sockets::bind(config, workers)?;
     let capacity = Capacity::of_this_process();
     let settings = settings::settings(config, &sockets.sip_bound, &sockets.msrp_bound, workers);
@@ -72,12 +78,23 @@ async fn serve(config: &Config, workers: u8) -> anyhow::Result<()> {
         true => Some(tls::server_config(config, &certified_names(&settings))?),
         false => None,
     };
-    let welcome = welcome(config, &settings, &sockets);
+    let welcome = welcome(config, &rooms, &settings, &sockets);
     for listener in sockets.http.iter().map(std::net::TcpListener::try_clone) {
         tokio::task::spawn_local(http::serve(listener?, capacity.clone()));
     }
-    let setup = Setup { settings: Arc::new(settings), accounts: settings::accounts(config), tls, capacity };
+    let (settings, (errands, asked)) = (Arc::new(settings), clerk::errands());
+    let setup = Setup {
+        settings: settings.clone(),
+        accounts: clerk::accounts(config, &users),
+        rooms: clerk::create_stored(config, &rooms),
+        errands: errands.clone(),
+        tls,
+        capacity,
+    };
     let focus = shell::start(setup, sockets)?;
+    let clerk = Clerk { config: config.clone(), settings, store: store.clone(), line: focus.line() };
+    tokio::task::spawn_local(clerk.work(asked));
+    tokio::task::spawn_local(desk.serve(errands));
     // A reader that is gone, or a full disk behind it, is no reason not to serve.
     let _ = std::io::stdout().write_all(welcome.as_bytes());
     let stop = async move {
@@ -105,15 +122,15 @@ fn certified_names(settings: &focus::Settings) -> Vec<String> {
 }
 
 /// How to get in: a line `listening SERVICE URL` for each listener with the port really got, then the rooms, then a command to type.
-fn welcome(config: &Config, settings: &focus::Settings, sockets: &Sockets) -> String {
+fn welcome(config: &Config, kept: &[StoredRoom], settings: &focus::Settings, sockets: &Sockets) -> String {
     let mut text = format!("{} serves {}\n", settings.product, config.domain);
     for (service, bound) in [("sip", &sockets.sip_bound), ("msrp", &sockets.msrp_bound), ("http", &sockets.http_bound)]
     {
         bound.iter().for_each(|listener| text.push_str(&format!("listening {service} {listener}\n")));
     }
-    for room in &config.rooms {
-        text.push_str(&format!("room sip:{}@{}\n", room.name, config.domain));
-    }
+    let configured = config.rooms.iter().map(|room| format!("sip:{}@{}", room.name, config.domain));
+    let rooms: BTreeSet<_> = configured.chain(kept.iter().map(|room| room.uri.as_str().to_owned())).collect();
+    rooms.iter().for_each(|room| text.push_str(&format!("room {room}\n")));
     let room = config.rooms.first().map_or("ROOM", |room| &room.name);
     let name = match &config.auth {
         Auth::Open => "NAME",

@@ -69,7 +69,8 @@ fn sip_address(place: &Advertised) -> Option<SipAddress> {
     Some(SipAddress { transport, host: place.host.clone(), port: place.port })
 }
 
-fn policy(policy: &config::RoomPolicy) -> settings::RoomPolicy {
+/// A policy as the cores have it.
+pub(crate) fn policy(policy: &config::RoomPolicy) -> settings::RoomPolicy {
     let room = focus::room::Policy {
         nicknames: policy.nicknames,
         private_messages: policy.private_messages,

@@ -3,6 +3,7 @@
 //! Signalling runs on the thread that starts the node, each worker on one of its own. Nothing is shared between them but the
 //! mailboxes and the settings, which never change.
 
+pub(crate) mod desk;
 mod mailbox;
 mod outbox;
 mod porch;
@@ -16,21 +17,28 @@ use std::io;
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use focus::desk::Command;
 use focus::signalling::Account;
 use focus::{Settings, Signalling, Worker, WorkerId};
 use rand_chacha::ChaCha12Rng;
 use rand_core::{Rng, SeedableRng};
 use rustls::ServerConfig;
+use tokio::sync::mpsc;
 
 use crate::capacity::Capacity;
+use crate::clerk::Errand;
 use crate::listen::{Sockets, Stream};
 use mailbox::{Bell, Post};
-pub(crate) use signalling::Focus;
+pub(crate) use signalling::{Focus, Line};
 
 /// What a node runs with.
 pub(crate) struct Setup {
     pub(crate) settings: Arc<Settings>,
     pub(crate) accounts: BTreeMap<String, Account>,
+    /// What makes the rooms be there that are kept.
+    pub(crate) rooms: Vec<Command>,
+    /// To the clerk.
+    pub(crate) errands: mpsc::Sender<Errand>,
     /// Needed where a listener is secure.
     pub(crate) tls: Option<Arc<ServerConfig>>,
     pub(crate) capacity: Capacity,

@@ -4,15 +4,12 @@
 
 mod support;
 
-use std::io::{BufRead as _, BufReader, Read, Write as _};
-use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::mpsc::{Receiver, channel};
-use std::time::Duration;
+use std::io::{BufRead as _, BufReader};
+use std::process::{Command, Stdio};
+use std::sync::mpsc::channel;
 
 use support::Server;
-
-/// Nothing takes this long: who waits for it has failed.
-const PATIENCE: Duration = Duration::from_secs(30);
+use support::chat::{Chat, PATIENCE};
 
 /// A server for `chat.test` on free ports, with a room `lobby` and no quarantine for nicknames.
 fn server(more: &str) -> Server {
@@ -27,88 +24,6 @@ fn server(more: &str) -> Server {
 /// One in which everybody is believed.
 fn open_server() -> Server {
     server("auth.mode = \"open\"")
-}
-
-/// `tertulia chat` with its lines.
-struct Chat {
-    name: String,
-    child: Child,
-    stdin: Option<ChildStdin>,
-    lines: Receiver<String>,
-}
-
-impl Chat {
-    fn start(name: &str, arguments: &[&str]) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_tertulia"));
-        command.arg("chat").args(arguments).env_remove("TERTULIA_PASSWORD");
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap();
-        let (tell, lines) = channel();
-        let streams: [Box<dyn Read + Send>; 2] =
-            [Box::new(child.stdout.take().unwrap()), Box::new(child.stderr.take().unwrap())];
-        for stream in streams {
-            let tell = tell.clone();
-            std::thread::spawn(move || {
-                BufReader::new(stream).lines().map_while(Result::ok).all(|line| tell.send(line).is_ok())
-            });
-        }
-        let stdin = child.stdin.take();
-        Self { name: name.to_owned(), child, stdin, lines }
-    }
-
-    /// Calls the lobby of a server.
-    fn call(server: &Server, who: &str, transport: &str, more: &[&str]) -> Self {
-        let identity = format!("sip:{who}@chat.test");
-        let address = server.address(&format!("sip {transport}://")).to_string();
-        let where_to = ["sip:lobby@chat.test", "--as", &identity, "--server", &address, "--transport", transport];
-        Self::start(who, &[&where_to, more].concat())
-    }
-
-    /// The same, until it is in the room.
-    fn join(server: &Server, who: &str, transport: &str, more: &[&str]) -> Self {
-        let chat = Self::call(server, who, transport, more);
-        chat.expect(&format!("* in sip:lobby@chat.test as sip:{who}@chat.test (nicknames, private messages)"));
-        chat
-    }
-
-    #[track_caller]
-    fn line(&self) -> String {
-        self.lines.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("{} says nothing more", self.name))
-    }
-
-    #[track_caller]
-    fn expect(&self, line: &str) {
-        assert_eq!(self.line(), line, "{}", self.name);
-    }
-
-    fn types(&mut self, line: &str) {
-        writeln!(self.stdin.as_ref().unwrap(), "{line}").unwrap();
-    }
-
-    fn interrupt(&self) {
-        let id = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
-    }
-
-    /// Ends the standard input. Gives what is still said, and the exit code.
-    fn end(mut self) -> (Vec<String>, Option<i32>) {
-        drop(self.stdin.take());
-        let rest = std::iter::from_fn(|| self.lines.recv_timeout(PATIENCE).ok()).collect();
-        (rest, self.child.wait().unwrap().code())
-    }
-
-    #[track_caller]
-    fn expect_end(self, lines: &[&str], code: i32) {
-        let name = self.name.clone();
-        assert_eq!(self.end(), (lines.iter().map(|line| (*line).to_owned()).collect(), Some(code)), "{name}");
-    }
-}
-
-impl Drop for Chat {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }
 
 #[test]

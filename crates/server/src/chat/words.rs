@@ -203,7 +203,7 @@ fn nickname_failure(failure: NicknameFailure) -> String {
 
 /// Text that a terminal shows and does not obey, in one line: control characters are written out, and so is what
 /// changes the direction or hides (C0, C1, bidirectional controls, line separators).
-pub(super) fn plain(text: &str) -> String {
+pub(crate) fn plain(text: &str) -> String {
     let text = text.strip_suffix('\n').unwrap_or(text);
     let mut out = String::with_capacity(text.len());
     for character in text.chars() {

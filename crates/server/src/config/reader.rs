@@ -101,6 +101,11 @@ impl<'t> Section<'t> {
         join(&self.name, key)
     }
 
+    /// The names of the keys that nobody has taken yet.
+    pub(crate) fn left(&self) -> impl Iterator<Item = &str> {
+        self.entries.keys().map(String::as_str)
+    }
+
     /// Takes a value out.
     pub(crate) fn take(&mut self, key: &'static str) -> Option<Entry<'t>> {
         self.known.push(key);

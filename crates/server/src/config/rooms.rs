@@ -40,20 +40,18 @@ pub(super) fn read<'t>(source: &mut Source<'t>, root: &mut Section<'t>, config: 
 
 fn room<'t>(source: &mut Source<'t>, section: &mut Section<'t>, config: &Config) -> Option<Room> {
     const NAME: &str = "the user part of its URI, like \"lobby\"";
+    let said = section.left().map(str::to_owned).collect();
     let entry = section.take("name");
     if entry.is_none() {
         source.complain(section.line(), &section.key("name"), format!("missing; right would be {NAME}"));
     }
     let name =
         entry.as_ref().and_then(|entry| entry.parse(source, NAME, |value| value.as_str().and_then(value::user_part)));
-    let subject = section.parse(source, "subject", "a line of at most 1024 octets", |value| {
-        text(value).filter(|subject| subject.len() <= 1024 && !subject.chars().any(char::is_control))
-    });
+    let subject = section
+        .parse(source, "subject", "a line of at most 1024 octets", |value| text(value).filter(|text| is_subject(text)));
     let mut own = permanent(config.defaults.clone());
     policy(source, section, &mut own);
-    section.parse(source, "delete_when", "\"never\": a room of the file is permanent", |value| {
-        delete_when(value).filter(|when| *when == DeleteWhen::Never)
-    });
+    section.parse(source, "delete_when", "\"never\": a room of the file is permanent", never);
     section.not_yet(source, &["moderators", "members", "password", "hidden"]);
     let (name, entry) = (name?, entry?);
     let uri = format!("sip:{name}@{}", config.domain);
@@ -61,7 +59,38 @@ fn room<'t>(source: &mut Source<'t>, section: &mut Section<'t>, config: &Config)
         let text = format!("\"{uri}\" is there already; right would be a name of its own");
         source.complain(entry.line, &entry.key, text);
     }
-    Some(Room { name, subject, policy: own })
+    Some(Room { name, subject, policy: own, said })
+}
+
+/// Whether a room may be about this.
+pub(crate) fn is_subject(text: &str) -> bool {
+    text.len() <= 1024 && !text.chars().any(char::is_control)
+}
+
+/// Sets one key of a lasting room's policy, of which the file does not speak: what would be wrong there is wrong here too.
+///
+/// # Errors
+///
+/// What is wrong, and what would be right.
+pub(crate) fn set(own: &mut RoomPolicy, key: &str, value: &serde_json::Value) -> Result<(), String> {
+    let literal = toml::Value::try_from(value).map_err(|_| format!("{key}: {value} is no value"))?;
+    let text = format!("[room]\n{} = {literal}\n", toml::Value::from(key));
+    let document = toml::de::DeTable::parse(&text);
+    let mut source = Source::new(&text);
+    let mut changed = own.clone();
+    if let Some(mut root) = source.document(&document) {
+        let mut section = root.section(&mut source, "room");
+        policy(&mut source, &mut section, &mut changed);
+        section.parse(&mut source, "delete_when", "\"never\": a room that is kept is permanent", never);
+        section.finish(&mut source);
+    }
+    match source.into_problems().into_iter().next() {
+        Some(problem) => Err(format!("{}: {}", problem.key, problem.text)),
+        None => {
+            *own = changed;
+            Ok(())
+        }
+    }
 }
 
 /// Every policy key but `delete_when`, which a permanent room may not choose.
@@ -146,6 +175,10 @@ fn later<'t>(source: &mut Source<'t>, section: &mut Section<'t>) {
     section.only(source, "history", "0", "0", |value| {
         value.as_integer().is_some_and(|number| u64::from_str_radix(number.as_str(), number.radix()).is_ok())
     });
+}
+
+fn never(value: &DeValue<'_>) -> Option<DeleteWhen> {
+    delete_when(value).filter(|when| *when == DeleteWhen::Never)
 }
 
 fn delete_when(value: &DeValue<'_>) -> Option<DeleteWhen> {

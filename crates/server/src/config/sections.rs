@@ -203,7 +203,8 @@ fn auth<'t>(source: &mut Source<'t>, root: &mut Section<'t>, config: &mut Config
     );
     let md5 = section.bool(source, "md5").unwrap_or(true);
     section.finish(source);
-    config.auth = Auth::Digest { realm: realm.unwrap_or_else(|| config.domain.clone()), md5 };
+    config.realm = realm.unwrap_or_else(|| config.domain.clone());
+    config.auth = Auth::Digest { realm: config.realm.clone(), md5 };
     if let (Some(entry), Some(true)) = (mode, is_open) {
         config.auth = Auth::Open;
         if let Some(listener) = beyond_loopback(config) {

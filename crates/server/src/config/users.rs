@@ -52,7 +52,8 @@ fn own_name(value: &DeValue<'_>, domain: &str) -> Option<String> {
     value::user_part(name).filter(|_| host.eq_ignore_ascii_case(domain))
 }
 
-fn alias(text: &str) -> Option<String> {
+/// Another URI of a user.
+pub(crate) fn alias(text: &str) -> Option<String> {
     let (scheme, rest) = text.split_once(':')?;
     let is_plain = !rest.is_empty()
         && text.len() <= 1024

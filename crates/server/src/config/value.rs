@@ -75,6 +75,25 @@ pub(crate) fn duration(text: &str) -> Option<Duration> {
     }
 }
 
+/// A size as [`size`] reads it, in the largest unit that gives a whole number.
+pub(crate) fn written_size(octets: u64) -> String {
+    let units = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
+    let fits = |(factor, _): &&(u64, &str)| octets > 0 && octets.is_multiple_of(*factor);
+    let (factor, unit) = units.iter().find(fits).unwrap_or(&(1, "B"));
+    format!("{}{unit}", octets / factor)
+}
+
+/// A span of time as [`duration`] reads it, in the largest unit that gives a whole number; what is below 1 ms is left out.
+pub(crate) fn written_duration(span: Duration) -> String {
+    let millis = span.as_millis();
+    let units = [(3_600_000, "h"), (60_000, "m"), (1000, "s")];
+    match units.iter().find(|(factor, _)| millis.is_multiple_of(*factor)) {
+        Some(_) if millis == 0 => "0s".to_owned(),
+        Some((factor, unit)) => format!("{}{unit}", millis / factor),
+        None => format!("{millis}ms"),
+    }
+}
+
 /// So many a second, "100/s", never none.
 pub(crate) fn rate(text: &str) -> Option<u32> {
     let (number, rest) = split_number(text.strip_suffix("/s")?)?;
@@ -122,6 +141,16 @@ mod tests {
         assert_eq!(duration("250ms"), Some(Duration::from_millis(250)));
         assert_eq!(duration("18446744073709551615h"), None);
         assert_eq!(duration("1d"), None);
+    }
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        for text in ["0B", "7B", "2KiB", "100MiB", "1GiB", "1025B"] {
+            assert_eq!(size(text).map(written_size).as_deref(), Some(text));
+        }
+        for text in ["0s", "250ms", "90s", "9m", "24h"] {
+            assert_eq!(duration(text).map(written_duration).as_deref(), Some(text));
+        }
     }
 
     #[test]

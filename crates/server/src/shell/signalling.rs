@@ -10,6 +10,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use focus::desk::{self, Command, DeskId};
 use focus::signalling::{Account, Answer, Input, Output, Question, QuestionId};
 use focus::sip::{self, ConnectionId, Hop, Transport};
 use focus::{Place, Signalling};
@@ -17,6 +18,7 @@ use rustls::ServerConfig;
 use socket2::SockRef;
 use tokio::net::{TcpListener, UdpSocket};
 use tokio::sync::mpsc::{self, Receiver};
+use tokio::sync::oneshot;
 use tokio::task::spawn_local;
 use tokio::time::sleep_until;
 
@@ -26,6 +28,7 @@ use super::outbox::Outbox;
 use super::resolver::Resolver;
 use super::stream::{self, Common};
 use crate::capacity::Capacity;
+use crate::clerk::Errand;
 use crate::listen;
 
 /// Events of sockets that may wait for signalling, each of at most one datagram or one read.
@@ -43,12 +46,41 @@ pub(crate) enum Event {
     Opened(sip::Input, Rc<Outbox>),
     /// What the world says.
     Answer(QuestionId, Answer),
+    /// What the clerk wants of the rooms, and where the answer goes.
+    Order(Command, oneshot::Sender<desk::Answer>),
+    /// Who logs in by a name from now on, and who waits for it to be so.
+    Account(String, Option<Account>, oneshot::Sender<()>),
+}
+
+/// The clerk's way to signalling.
+pub(crate) struct Line {
+    events: mpsc::Sender<Event>,
+}
+
+impl Line {
+    /// Has a command carried out. Nothing: signalling has ended.
+    pub(crate) async fn order(&self, command: Command) -> Option<desk::Answer> {
+        let (tell, told) = oneshot::channel();
+        self.events.send(Event::Order(command, tell)).await.ok()?;
+        told.await.ok()
+    }
+
+    /// Lets somebody log in by a name, or nobody.
+    pub(crate) async fn account(&self, user: &str, account: Option<Account>) {
+        let (tell, told) = oneshot::channel();
+        if self.events.send(Event::Account(user.to_owned(), account, tell)).await.is_ok() {
+            let _ = told.await;
+        }
+    }
 }
 
 /// Signalling and its sockets.
 pub(crate) struct Focus {
     core: Signalling,
     accounts: BTreeMap<String, Account>,
+    orders: BTreeMap<DeskId, oneshot::Sender<desk::Answer>>,
+    ordered: u64,
+    errands: mpsc::Sender<Errand>,
     resolver: Resolver,
     datagrams: Vec<(SocketAddr, Rc<UdpSocket>)>,
     outboxes: HashMap<ConnectionId, Rc<Outbox>>,
@@ -74,6 +106,9 @@ impl Focus {
         let mut focus = Self {
             core,
             accounts: setup.accounts,
+            orders: BTreeMap::new(),
+            ordered: 0,
+            errands: setup.errands,
             resolver: Resolver::of_the_system().map_err(io::Error::other)?,
             datagrams: Vec::new(),
             outboxes: HashMap::new(),
@@ -97,8 +132,16 @@ impl Focus {
             let socket = TcpListener::from_std(listener.socket)?;
             spawn_local(accept(socket, tls, ids.clone(), focus.capacity.clone(), focus.common.clone()));
         }
+        for command in setup.rooms {
+            focus.order(Instant::now(), command);
+        }
         focus.perform(Instant::now());
         Ok(focus)
+    }
+
+    /// A way here for the clerk.
+    pub(crate) fn line(&self) -> Line {
+        Line { events: self.common.events.clone() }
     }
 
     /// Serves until `stop` is through, then ends every dialog and returns. Takes 5 s at most from there.
@@ -167,8 +210,28 @@ impl Focus {
                 Input::Sip(input)
             }
             Event::Answer(id, answer) => Input::Answer { id, answer },
+            Event::Order(command, tell) => {
+                let id = self.order(now, command);
+                self.orders.insert(id, tell);
+                return;
+            }
+            Event::Account(user, account, tell) => {
+                match account {
+                    Some(account) => drop(self.accounts.insert(user, account)),
+                    None => drop(self.accounts.remove(&user)),
+                }
+                let _ = tell.send(());
+                return;
+            }
         };
         self.core.handle_input(now, input);
+    }
+
+    fn order(&mut self, now: Instant, command: Command) -> DeskId {
+        self.ordered += 1;
+        let id = DeskId(self.ordered);
+        self.core.handle_input(now, Input::Desk { id, command });
+        id
     }
 
     /// Does what signalling wants.
@@ -186,6 +249,15 @@ impl Focus {
                 }
                 Output::Mail { to, mail } => self.outgoing.add(to, Item::Letter(mail)),
                 Output::Ask { id, question } => self.ask(now, id, question),
+                Output::Desk { id, answer } => {
+                    if let Some(tell) = self.orders.remove(&id) {
+                        let _ = tell.send(answer);
+                    }
+                }
+                Output::Lasting { room, creator } => {
+                    let errands = self.errands.clone();
+                    spawn_local(async move { errands.send(Errand::Keep(room, creator)).await });
+                }
                 Output::Finished => {
                     self.ends_at = Some(now + FAREWELL);
                     self.outboxes.values().for_each(|outbox| outbox.close());

@@ -2,6 +2,7 @@
 
 #![allow(dead_code, missing_docs, unreachable_pub, clippy::unwrap_used)]
 
+pub mod chat;
 pub mod participant;
 
 use std::io::{BufRead, BufReader, Read};
