@@ -114,6 +114,18 @@ impl Worker {
         }
     }
 
+    /// A room is about something else.
+    pub(crate) fn set_subject(&mut self, id: RoomId, subject: Option<Box<str>>) {
+        if let Some(residence) = self.homes.rooms.get_mut(&id) {
+            residence.subject = subject;
+        }
+    }
+
+    /// A participant is not heard any more, or is again.
+    pub(crate) fn mute(&mut self, now: Instant, id: RoomId, seat: SeatId, muted: bool) {
+        self.command(now, id, Command::Mute { seat, muted }, None);
+    }
+
     /// A room ends.
     pub(crate) fn close_room(&mut self, now: Instant, id: RoomId) {
         self.command(now, id, Command::Close, None);

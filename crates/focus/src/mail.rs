@@ -62,6 +62,10 @@ pub(crate) enum Letter {
     /// The media of a seat are to be fetched: its participant waits to be connected to (RFC 6135).
     /// The addresses are tried in turn (RFC 4975 §6.2).
     Dial { room: RoomId, seat: SeatId, remotes: Vec<SocketAddr>, server_name: Option<Box<str>> },
+    /// A participant is not heard any more, or is again.
+    Mute { room: RoomId, seat: SeatId, muted: bool },
+    /// The room is about something else.
+    Subject { room: RoomId, subject: Option<Box<str>> },
     /// A dialog is over.
     Leave { room: RoomId, seat: SeatId },
 

@@ -367,15 +367,15 @@ impl Signalling {
             Event::Accepted { client, response, .. } => self.refreshed(now, client, &response),
             Event::Answered { client, response } => self.answered_to(now, client, Some(response.code)),
             Event::Failed { client, .. } => self.answered_to(now, client, None),
-            // Re-INVITEs of the focus' own are refreshes, which are tried again when the next is due.
-            Event::Provisional { .. } | Event::MayRetry { .. } => {}
+            Event::MayRetry { dialog } => self.may_offer(now, dialog),
+            Event::Provisional { .. } => {}
         }
     }
 
     /// A NOTIFY or a re-INVITE of the focus has its answer, or will have none.
     fn answered_to(&mut self, now: Instant, client: ClientId, code: Option<u16>) {
         if !self.notified(now, client, code) {
-            self.not_refreshed(client);
+            self.not_refreshed(client, code);
         }
     }
 

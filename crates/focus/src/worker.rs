@@ -538,6 +538,8 @@ impl Worker {
             }
             Letter::Registered { room, ask, granted } => self.registered(now, room, ask, granted),
             Letter::Dial { room, seat, remotes, server_name } => self.dial(now, (room, seat), remotes, server_name),
+            Letter::Mute { room, seat, muted } => self.mute(now, room, seat, muted),
+            Letter::Subject { room, subject } => self.set_subject(room, subject),
             Letter::Leave { room, seat } => self.leave(now, room, seat),
             Letter::Claim { worker, connection, session, path, secure } => {
                 self.claim_by_mail(now, Claimant { worker, connection, session, path, secure });

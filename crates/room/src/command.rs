@@ -62,6 +62,13 @@ pub enum Command<'a> {
         /// What it can do now.
         capabilities: Capabilities,
     },
+    /// The session is not heard any more, or is heard again. It stays a member otherwise.
+    Mute {
+        /// The seat.
+        seat: SeatId,
+        /// Whether it is silenced.
+        muted: bool,
+    },
     /// The session is over, by whatever cause.
     Leave {
         /// The seat.

@@ -206,6 +206,9 @@ pub enum Refusal {
     /// From is not an address of the sender, or there are several.
     #[error("From is not the sender's")]
     NotASender,
+    /// The session is muted.
+    #[error("not allowed to speak")]
+    Muted,
     /// The message has no To.
     #[error("the message names no recipient")]
     NoTo,

@@ -111,6 +111,11 @@ impl Room {
             Command::Enter { seat } => self.enter(seat),
             Command::Suspend { seat } => self.suspend(seat),
             Command::Update { seat, capabilities } => self.update(seat, capabilities),
+            Command::Mute { seat, muted } => {
+                if let Some(seat) = self.roster.seat_mut(seat) {
+                    seat.muted = muted;
+                }
+            }
             Command::Leave { seat } => self.leave(now, seat),
             Command::Nickname { seat, token, name } => {
                 self.nickname(now, Wish { seat, token }, name.unwrap_or_default());
@@ -282,6 +287,9 @@ impl Room {
             return Err(Refusal::Closed);
         }
         check_sender(seat, from)?;
+        if seat.muted {
+            return Err(Refusal::Muted);
+        }
         let to = single_recipient(to)?;
         let known = seat.remembered.is_room(to);
         if known || self.names.is_room(to) {

@@ -50,6 +50,8 @@ pub(crate) struct Seat {
     pub(crate) display_name: Option<String>,
     pub(crate) capabilities: Capabilities,
     pub(crate) presence: Presence,
+    /// It is not heard.
+    pub(crate) muted: bool,
     pub(crate) nickname: Option<Granted>,
     /// A nickname about which the registry of the domain has been asked, and the wishes that wait behind it.
     pub(crate) pending: Option<Box<Pending>>,
@@ -107,6 +109,7 @@ impl Seat {
             display_name,
             capabilities,
             presence: Presence::Awaited,
+            muted: false,
             nickname: None,
             pending: None,
             remembered: Remembered::default(),

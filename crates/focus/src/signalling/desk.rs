@@ -27,6 +27,11 @@ impl Standing {
         let invited = self.members.as_ref().is_none_or(|members| on(members) || on(&self.moderators));
         invited && !on(&self.banned)
     }
+
+    /// Whether somebody is not heard who is known by these addresses.
+    pub(super) fn silences(&self, known_as: &[Address]) -> bool {
+        known_as.iter().any(|address| self.muted.contains(address))
+    }
 }
 
 impl Entry {
@@ -63,13 +68,19 @@ impl Signalling {
             Command::Create { room, charter } => self.create(&room, *charter)?,
             Command::Delete { room, reason } => return self.delete(now, &room, reason.as_deref()),
             Command::Set { room, change: Change::Subject(subject) } => {
+                let entry = self.entry(&room)?;
+                let (id, home) = (entry.id, entry.home);
+                self.post(home, Letter::Subject { room: id, subject: subject.as_deref().map(Into::into) });
+                self.shown_described(now, id, &room, subject.as_deref());
                 self.entry(&room)?.subject = subject.map(Into::into);
             }
             Command::Set { room, change: Change::Policy(policy) } => {
                 let entry = self.entry(&room)?;
                 entry.policy = Arc::new(policy.as_ref().clone());
-                let (room, home) = (entry.id, entry.home);
-                self.post(home, Letter::Policy { room, policy });
+                let (id, home, in_force) = (entry.id, entry.home, entry.policy.clone());
+                self.repaced(id, &policy);
+                self.post(home, Letter::Policy { room: id, policy });
+                self.policy_changed(now, &room, &in_force);
             }
             Command::Kick { room, user, reason } => {
                 self.entry(&room)?;
@@ -79,12 +90,13 @@ impl Signalling {
                 };
             }
             Command::Ban { room, user } => {
+                let user = self.account_of(&room, user)?;
                 self.entry(&room)?.standing.banned.insert(user.clone());
                 return Ok(Answer::Done { ended: self.send_away(now, &room, &user, BANNED, None) });
             }
             Command::Unban { room, user } => mark(&mut self.entry(&room)?.standing.banned, user, false)?,
-            Command::Mute { room, user } => mark(&mut self.entry(&room)?.standing.muted, user, true)?,
-            Command::Unmute { room, user } => mark(&mut self.entry(&room)?.standing.muted, user, false)?,
+            Command::Mute { room, user } => self.mute(now, &room, user, true)?,
+            Command::Unmute { room, user } => self.mute(now, &room, user, false)?,
             Command::Password { room, password } => self.entry(&room)?.standing.password = password,
             Command::Moderator { room, user, is } => mark(&mut self.entry(&room)?.standing.moderators, user, is)?,
             Command::Member { room, user, is } => {
@@ -98,6 +110,30 @@ impl Signalling {
             Command::Hidden { room, hidden } => self.entry(&room)?.standing.hidden = hidden,
         }
         Ok(Answer::Done { ended: 0 })
+    }
+
+    /// Who somebody is, where the operator knows them by the URI that was allotted to hide it.
+    fn account_of(&mut self, room: &str, user: Address) -> Result<Address, Refusal> {
+        let id = self.entry(room)?.id;
+        let seat = self.seats_of(id, &user).find(|seat| seat.is_private && seat.identity == user);
+        Ok(seat.map_or(user, |seat| seat.account.clone()))
+    }
+
+    /// A user is not heard any more, or is again: in all sessions, those to come among them.
+    fn mute(&mut self, now: Instant, room: &str, user: Address, is: bool) -> Result<(), Refusal> {
+        let user = self.account_of(room, user)?;
+        let entry = self.entry(room)?;
+        mark(&mut entry.standing.muted, user, is)?;
+        let (id, home, standing) = (entry.id, entry.home, entry.standing.clone());
+        for seat_id in self.seats_in(room, |_| true) {
+            let Some(seat) = self.seats.get_mut(&seat_id) else { continue };
+            let muted = standing.silences(&seat.known_as);
+            if std::mem::replace(&mut seat.is_muted, muted) != muted {
+                self.post(home, Letter::Mute { room: id, seat: seat_id, muted });
+                self.shown_muted(now, id, seat_id, muted);
+            }
+        }
+        Ok(())
     }
 
     fn entry(&mut self, room: &str) -> Result<&mut Entry, Refusal> {
@@ -150,7 +186,7 @@ impl Signalling {
         seats.len()
     }
 
-    fn seats_in(&self, room: &str, who: impl Fn(&[Address]) -> bool) -> Vec<SeatId> {
+    pub(super) fn seats_in(&self, room: &str, who: impl Fn(&[Address]) -> bool) -> Vec<SeatId> {
         let seats = self.seats.iter().filter(|(_, seat)| seat.name == room && who(&seat.known_as));
         seats.map(|(id, _)| *id).collect()
     }
@@ -159,9 +195,7 @@ impl Signalling {
     fn presence(&self) -> BTreeMap<&str, BTreeMap<&Address, usize>> {
         let mut rooms: BTreeMap<&str, BTreeMap<&Address, usize>> = BTreeMap::new();
         for seat in self.seats.values() {
-            if let Some(identity) = seat.known_as.first() {
-                *rooms.entry(&seat.name).or_default().entry(identity).or_default() += 1;
-            }
+            *rooms.entry(&seat.name).or_default().entry(&seat.identity).or_default() += 1;
         }
         rooms
     }

@@ -8,7 +8,7 @@ use sip::{Answer, DialogId, Request, Source, TransactionId, Transport};
 
 use super::admission::{Call, Caller, Purpose, is_nameless};
 use super::media::{Agreed, Unfit};
-use super::rooms::{NoRoom, room_name};
+use super::rooms::{Entry, NoRoom, room_name};
 use super::seat::{Ending, Seat, Stage, Terms};
 use super::{METHODS, Signalling, registrar};
 use crate::ids::{RoomId, WorkerId};
@@ -27,7 +27,7 @@ impl Signalling {
         let result = match call.purpose {
             Purpose::Join => self.ask_for_seat(call, caller),
             Purpose::Register => self.register(now, call, &caller),
-            Purpose::Options => self.tell_of_room(now, call),
+            Purpose::Options => self.tell_of_room(now, call, &caller),
             Purpose::Subscribe => self.subscribe(now, call, &caller),
         };
         if let Err(unfit) = result {
@@ -49,7 +49,7 @@ impl Signalling {
     fn ask_for_seat(&mut self, call: &Call, caller: Caller) -> Result<(), Unfit> {
         let name = room_name(&self.settings, &call.request.uri).ok_or(NOT_FOUND)?;
         let terms = match self.rooms.get(&name) {
-            Some(entry) if !entry.admits(&caller) => return Err(Unfit { code: 403, reason: "Not Admitted" }),
+            Some(entry) if !entry.admits(&caller) => return Err(not_admitted(entry)),
             Some(entry) => self.terms(call, &entry.policy)?,
             None if self.settings.rooms.create == Create::Nobody => return Err(NOT_FOUND),
             None => self.terms(call, &self.settings.rooms.defaults)?,
@@ -60,12 +60,16 @@ impl Signalling {
         self.next_seat = self.next_seat.wrapping_add(1);
         let id = SeatId(self.next_seat);
         let (media, capabilities) = terms.of_caller(&policy);
-        let known_as = caller.known_as();
+        let mut known_as = caller.known_as();
+        let is_muted = entry.standing.silences(&known_as);
         let is_private = wants_privacy(&call.request);
         let guest = match is_private {
             true => self.private_guest(caller, capabilities)?,
             false => public_guest(caller, capabilities),
         };
+        if is_private {
+            known_as.push(guest.identity.clone());
+        }
         let seat = Seat {
             room,
             identity: guest.identity.clone(),
@@ -74,6 +78,8 @@ impl Signalling {
             name: name.clone(),
             home,
             known_as,
+            is_muted,
+            is_outdated: false,
             policy,
             media: terms,
             session: String::new(),
@@ -89,6 +95,9 @@ impl Signalling {
         self.seats.insert(id, seat);
         self.joining.insert(call.transaction, id);
         self.post(home, Letter::Join(Box::new(Join { room, seat: id, guest, media })));
+        if is_muted {
+            self.post(home, Letter::Mute { room, seat: id, muted: true });
+        }
         Ok(())
     }
 
@@ -118,10 +127,12 @@ impl Signalling {
     }
 
     /// An OPTIONS gets what an INVITE would, as far as its room decides (RFC 3261 §11.2).
-    fn tell_of_room(&mut self, now: Instant, call: &Call) -> Result<(), Unfit> {
+    fn tell_of_room(&mut self, now: Instant, call: &Call, caller: &Caller) -> Result<(), Unfit> {
         let name = room_name(&self.settings, &call.request.uri).ok_or(NOT_FOUND)?;
-        if self.rooms.get(&name).is_none() && self.settings.rooms.create == Create::Nobody {
-            return Err(NOT_FOUND);
+        match self.rooms.get(&name) {
+            Some(entry) if !entry.admits(caller) => return Err(not_admitted(entry)),
+            None if self.settings.rooms.create == Create::Nobody => return Err(NOT_FOUND),
+            _ => {}
         }
         let contact = contact(&self.settings, &call.request.uri, &call.source, &name);
         self.respond(now, call.transaction, Answer::new(200).contact(contact));
@@ -225,6 +236,11 @@ impl Signalling {
         self.free_seat(now, &seat.name);
         Some((seat.home, seat.room))
     }
+}
+
+/// A room that is hidden is none for who may not enter it.
+fn not_admitted(entry: &Entry) -> Unfit {
+    if entry.standing.hidden { NOT_FOUND } else { Unfit { code: 403, reason: "Not Admitted" } }
 }
 
 fn no_room(no_room: NoRoom) -> Unfit {

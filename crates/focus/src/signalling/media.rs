@@ -152,6 +152,12 @@ fn local(path: Path, policy: &RoomPolicy, max_message: u64) -> LocalMedia {
     }
 }
 
+/// Whether two policies come to the same description of a room's media.
+pub(super) fn describes_alike(one: &RoomPolicy, other: &RoomPolicy) -> bool {
+    let types = |policy: &RoomPolicy| policy.room.wrapped_types.iter().map(str::to_owned).collect::<Vec<_>>();
+    chatroom_tokens(one) == chatroom_tokens(other) && types(one) == types(other)
+}
+
 /// The tokens of the `chatroom` attribute (RFC 7701 §8; decision D2).
 fn chatroom_tokens(policy: &RoomPolicy) -> Vec<String> {
     let tokens = [("nickname", policy.room.nicknames), ("private-messages", policy.room.private_messages)];

@@ -159,9 +159,12 @@ impl Notifier {
 impl Signalling {
     /// One outside of a dialog, from somebody known.
     pub(super) fn subscribe(&mut self, now: Instant, call: &Call, caller: &Caller) -> Result<(), Unfit> {
-        let found =
-            room_name(&self.settings, &call.request.uri).and_then(|name| Some((self.rooms.get(&name)?.id, name)));
-        let (room, name) = found.ok_or(Unfit { code: 404, reason: "" })?;
+        const NOT_FOUND: Unfit = Unfit { code: 404, reason: "" };
+        let name = room_name(&self.settings, &call.request.uri).ok_or(NOT_FOUND)?;
+        let entry = self.rooms.get(&name).ok_or(NOT_FOUND)?;
+        // Nobody else learns whether somebody is in the room (decision D49), or of a hidden one whether there is it.
+        let stranger = if entry.standing.hidden { NOT_FOUND } else { Unfit { code: 403, reason: "" } };
+        let subscriber = self.subscriber(entry.id, &caller.identity).ok_or(stranger)?;
         let wish = match Wish::of(&call.request) {
             Ok(wish) => wish,
             Err(answer) => {
@@ -169,8 +172,6 @@ impl Signalling {
                 return Ok(());
             }
         };
-        // Who it is has been made sure of; nobody else learns whether somebody is in the room (decision D49).
-        let subscriber = self.subscriber(room, &caller.identity).ok_or(Unfit { code: 403, reason: "" })?;
         let contact = join::contact(&self.settings, &call.request.uri, &call.source, &name);
         self.grant(now, call.transaction, wish, subscriber, contact)
     }

@@ -2,16 +2,18 @@
 //! to be fetched (RFC 3264, RFC 4975 §5.4, RFC 6135).
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Instant;
 
 use room::SeatId;
 use sip::{Answer, ClientId, DialogId, Method, Request, Response, TransactionId, Within};
 
 use super::admission::Matter;
-use super::media::{Agreed, Callee, Unfit};
+use super::media::{self, Agreed, Callee, Unfit};
 use super::seat::{Ending, Reoffer, Seat, Stage, Terms};
 use super::{Question, Signalling};
 use crate::mail::{Cause, Letter};
+use crate::settings::RoomPolicy;
 
 /// How many addresses of a participant are tried.
 const MAX_ADDRESSES: usize = 4;
@@ -27,7 +29,7 @@ impl Signalling {
         }
         let Some(seat) = self.seats.get_mut(&id) else { return };
         if !std::mem::take(&mut seat.undialed) {
-            return;
+            return self.catch_up(now, id);
         }
         let Some(Callee { host, port }) = seat.callee() else { return };
         match host.parse::<IpAddr>() {
@@ -55,12 +57,45 @@ impl Signalling {
 
     /// A session is to be refreshed, and its user agent takes no UPDATE (RFC 4028 §9): a re-INVITE offers what is.
     pub(super) fn refresh(&mut self, now: Instant, dialog: DialogId) {
+        self.offer_again(now, dialog);
+    }
+
+    /// Another policy rules a room: everybody is offered what is, so that they learn of it (RFC 7701 §8).
+    pub(super) fn policy_changed(&mut self, now: Instant, room: &str, policy: &Arc<RoomPolicy>) {
+        for id in self.seats_in(room, |_| true) {
+            let Some(seat) = self.seats.get_mut(&id) else { continue };
+            let before = std::mem::replace(&mut seat.policy, policy.clone());
+            let is_told_alike = media::describes_alike(&before, policy);
+            seat.is_outdated |= !is_told_alike || before.trust_undeclared != policy.trust_undeclared;
+            self.catch_up(now, id);
+        }
+    }
+
+    /// Who was not yet told of the policy in force is, as soon as nothing else is under way in the dialog.
+    fn catch_up(&mut self, now: Instant, id: SeatId) {
+        let Some(seat) = self.seats.get(&id).filter(|seat| seat.is_outdated) else { return };
+        if let Stage::Seated { dialog, reoffer: None } = seat.stage {
+            self.offer_again(now, dialog);
+        }
+    }
+
+    /// What stood in the way of an offer may have gone.
+    pub(super) fn may_offer(&mut self, now: Instant, dialog: DialogId) {
+        if let Some(id) = self.dialogs.get(&dialog).copied() {
+            self.catch_up(now, id);
+        }
+    }
+
+    fn offer_again(&mut self, now: Instant, dialog: DialogId) {
         let Some(id) = self.dialogs.get(&dialog).copied() else { return };
         let Some(seat) = self.seats.get_mut(&id) else { return };
         let Some(offer) = seat.offer_again(&self.settings) else { return };
         let invite = Within::new(Method::INVITE).body("application/sdp", offer);
         match self.endpoint.request_within(now, dialog, invite) {
-            Ok(client) => drop(self.refreshes.insert(client, dialog)),
+            Ok(client) => {
+                self.refreshes.insert(client, dialog);
+                self.told_of_policy(id);
+            }
             Err(_) => self.offer_unanswered(dialog),
         }
     }
@@ -70,14 +105,26 @@ impl Signalling {
         let Some(dialog) = self.refreshes.remove(&client) else { return };
         let Some(id) = self.dialogs.get(&dialog).copied() else { return };
         if self.answer_taken(id, &response.body).is_err() {
-            self.hang_up(now, id, Ending::NoAnswer);
+            return self.hang_up(now, id, Ending::NoAnswer);
+        }
+        self.catch_up(now, id);
+    }
+
+    fn told_of_policy(&mut self, id: SeatId) {
+        if let Some(seat) = self.seats.get_mut(&id) {
+            seat.is_outdated = false;
         }
     }
 
     /// It has refused it, or not answered: what was agreed stays.
-    pub(super) fn not_refreshed(&mut self, client: ClientId) {
-        if let Some(dialog) = self.refreshes.remove(&client) {
-            self.offer_unanswered(dialog);
+    /// Where both sides made an offer at a time, the room makes its own again later (RFC 3261 §14.1).
+    pub(super) fn not_refreshed(&mut self, client: ClientId, code: Option<u16>) {
+        let Some(dialog) = self.refreshes.remove(&client) else { return };
+        self.offer_unanswered(dialog);
+        if code == Some(491)
+            && let Some(seat) = self.dialogs.get(&dialog).and_then(|id| self.seats.get_mut(id))
+        {
+            seat.is_outdated = true;
         }
     }
 
@@ -155,6 +202,8 @@ impl Signalling {
         let asked = reoffer.take_if(|reoffer| reoffer.number == number);
         let Some(Reoffer { transaction, agreed, update, .. }) = asked.map(|reoffer| *reoffer) else { return };
         seat.media = Terms::Agreed(Box::new(agreed));
+        // The answer says what the room is like now.
+        seat.is_outdated = false;
         let Some(answer) = seat.answer(&self.settings, session) else { return };
         if update {
             self.respond(now, transaction, answer);

@@ -14,6 +14,7 @@ use super::seat::{Ending, Seat};
 use super::subscriptions::{Form, SubscriptionId};
 use crate::ids::RoomId;
 use crate::mail::Cause;
+use crate::settings::RoomPolicy;
 
 /// The role of everybody who has no other, for people to read.
 const PARTICIPANT: &str = "participant";
@@ -56,7 +57,9 @@ impl Signalling {
         };
         let joining = |seat: &SeatId| match self.seats.get(seat) {
             Some(seat) => seat.joining(when.clone()),
-            None => Joining { method: JoiningMethod::DialedIn, when: when.clone(), by: None, speaks: true },
+            None => {
+                Joining { method: JoiningMethod::DialedIn, when: when.clone(), by: None, speaks: true, is_muted: false }
+            }
         };
         let departure = || Departure { method: DisconnectionMethod::Departed, when: when.clone(), reason: None };
         let speaks = |seat: &SeatId| self.seats.get(seat).is_none_or(Seat::speaks);
@@ -77,6 +80,30 @@ impl Signalling {
             Change::NicknameChanged { identity, nickname } => roster.nicknamed(&identity, nickname),
         }
         self.notifier.plan(now, room);
+    }
+
+    /// A session is not heard any more, or is again.
+    pub(super) fn shown_muted(&mut self, now: Instant, room: RoomId, id: SeatId, is_muted: bool) {
+        let speaks = self.seats.get(&id).is_none_or(Seat::speaks);
+        if let Some(told) = self.notifier.rosters.get_mut(&room) {
+            told.roster.muted(id, is_muted, speaks);
+            self.notifier.plan(now, room);
+        }
+    }
+
+    /// A room is about something else.
+    pub(super) fn shown_described(&mut self, now: Instant, room: RoomId, name: &str, subject: Option<&str>) {
+        if let Some(told) = self.notifier.rosters.get_mut(&room) {
+            told.roster.described(name, subject);
+            self.notifier.plan(now, room);
+        }
+    }
+
+    /// A room tells of its changes at another pace.
+    pub(super) fn repaced(&mut self, room: RoomId, policy: &RoomPolicy) {
+        if let Some(told) = self.notifier.rosters.get_mut(&room) {
+            (told.interval, told.full_below) = (policy.roster_interval, policy.roster_full_below);
+        }
     }
 
     /// A name for an endpoint, drawn by lot: it tells nothing of the device (a UUID, RFC 4122 §4.4).

@@ -58,8 +58,10 @@ pub(super) struct Joining {
     pub(super) when: String,
     /// Who brought them in.
     pub(super) by: Option<String>,
-    /// Whether they may speak.
+    /// Whether they send messages.
     pub(super) speaks: bool,
+    /// Whether the focus keeps them from it.
+    pub(super) is_muted: bool,
 }
 
 /// How somebody went.
@@ -143,6 +145,19 @@ impl Roster {
             let entry = Entry::Changed(user.clone());
             self.note(entry);
         }
+    }
+
+    /// A session is not heard any more, or is again.
+    pub(super) fn muted(&mut self, seat: SeatId, is_muted: bool, speaks: bool) {
+        let Some(Shown { user, endpoint, .. }) = self.shown.get(&seat) else { return };
+        let shown = self.conference.users.get_mut(user).and_then(|user| user.endpoints.get_mut(endpoint));
+        let Some(endpoint) = shown else { return };
+        endpoint.status = Some(status(is_muted));
+        for media in endpoint.media.values_mut().filter(|media| media.status != Some(MediaStatus::Inactive)) {
+            media.status = Some(direction(speaks));
+        }
+        let entry = Entry::Changed(user.clone());
+        self.note(entry);
     }
 
     /// It is known how a session ends that is shown.
@@ -257,7 +272,7 @@ impl Roster {
 }
 
 fn endpoint_of(joining: Joining) -> Endpoint {
-    let Joining { method, when, by, speaks } = joining;
+    let Joining { method, when, by, speaks, is_muted } = joining;
     let media = Media {
         media_type: Some(MEDIUM.to_owned()),
         label: Some(MEDIUM.to_owned()),
@@ -267,12 +282,16 @@ fn endpoint_of(joining: Joining) -> Endpoint {
     let referred = by.map(|by| Execution { when: Some(when.clone()), reason: None, by: Some(by) });
     Endpoint {
         referred,
-        status: Some(EndpointStatus::Connected),
+        status: Some(status(is_muted)),
         joining_method: Some(method),
         joining_info: Some(Execution { when: Some(when), ..Execution::default() }),
         media: BTreeMap::from([(MEDIA_ID.to_owned(), media)]),
         ..Endpoint::default()
     }
+}
+
+fn status(is_muted: bool) -> EndpointStatus {
+    if is_muted { EndpointStatus::MutedViaFocus } else { EndpointStatus::Connected }
 }
 
 fn direction(speaks: bool) -> MediaStatus {

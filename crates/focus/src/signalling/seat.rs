@@ -26,6 +26,10 @@ pub(super) struct Seat {
     pub(super) home: WorkerId,
     /// Who has it: by the address by which the room knows them, and by the others.
     pub(super) known_as: Vec<Address>,
+    /// Whether the participant is not heard.
+    pub(super) is_muted: bool,
+    /// Whether the user agent was not yet told of the policy in force.
+    pub(super) is_outdated: bool,
     pub(super) policy: Arc<RoomPolicy>,
     pub(super) media: Terms,
     /// The session-id that the last description named.
@@ -69,12 +73,12 @@ impl Seat {
 
     /// Whether the participant sends messages at all.
     pub(super) fn speaks(&self) -> bool {
-        self.media.of_caller(&self.policy).0.speaks
+        !self.is_muted && self.media.of_caller(&self.policy).0.speaks
     }
 
     /// How the participant came in.
     pub(super) fn joining(&self, when: String) -> Joining {
-        Joining { method: JoiningMethod::DialedIn, when, by: None, speaks: self.speaks() }
+        Joining { method: JoiningMethod::DialedIn, when, by: None, speaks: self.speaks(), is_muted: self.is_muted }
     }
 
     /// The 200 to the last offer, or to the wish for one. Its description has the version of the one before, if it says the same
