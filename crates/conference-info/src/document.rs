@@ -127,7 +127,7 @@ pub struct Rendering {
     octets: Arc<[u8]>,
     /// Where the version goes.
     version_at: usize,
-    /// Where the mark of the reader's own user goes, by the users' URIs.
+    /// Where the mark of the reader's own user goes, by the users' URIs, whose order is that of the document.
     own_at: Arc<[(String, usize)]>,
 }
 
@@ -174,8 +174,7 @@ impl Rendering {
     }
 
     fn new(content_type: &'static str, writer: Writer) -> Self {
-        let (text, version_at, mut own_at) = writer.finish();
-        own_at.sort();
+        let (text, version_at, own_at) = writer.finish();
         Self { content_type, octets: text.into_bytes().into(), version_at, own_at: own_at.into() }
     }
 }

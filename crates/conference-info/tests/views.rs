@@ -34,7 +34,7 @@ fn bob_left() -> (Conference, Changes) {
     (room, changes)
 }
 
-// CONFORMANCE 4575-023, 4575-024, 4575-027, 4575-028, 4575-029
+// CONFORMANCE 4575-023, 4575-024, 4575-029
 #[test]
 fn versions_say_what_is_new_and_what_was_missed() {
     let (left, changes) = bob_left();
@@ -111,7 +111,8 @@ fn elements_are_merged_by_their_states() {
     // A full user replaces the one that is known, a partial one completes it.
     let whole = "<users state='partial'><user entity='sip:bob@example.com'/></users>";
     assert_eq!(told(whole), expect(&|room| room.users.extend([(BOB.to_owned(), User::default())])));
-    let part = "<users state='partial'><user entity='sip:bob@example.com' state='partial' x:nickname='B'>
+    let part = "<users state='partial'><user entity='sip:bob@example.com' state='partial' x:nickname='B'
+        xmlns:o='urn:tertulia:conference-info' o:own='true'>
         <roles><entry>moderator</entry></roles><endpoint entity='1' state='partial'><status>on-hold</status>
         <media id='2'/></endpoint><endpoint entity='2' state='partial'/></user></users>";
     assert_eq!(
@@ -119,6 +120,7 @@ fn elements_are_merged_by_their_states() {
         expect(&|room| {
             let bob = room.users.get_mut(BOB).unwrap();
             bob.nickname = Some("B".to_owned());
+            bob.own = true;
             bob.roles = vec!["moderator".to_owned()];
             let endpoint = bob.endpoints.get_mut("1").unwrap();
             endpoint.status = Some(EndpointStatus::OnHold);
@@ -243,6 +245,7 @@ fn selectors_that_are_not_understood_are_refused() {
         "*/users/user[@entity=\"a\"]/display-text/text()",
         "*/users/user[@entity=\"a/b\"]/roles/entry[1]",
         "*/users/user[@entity=a]",
+        "*/users/user[@entity=\"a\"][@x=\"b\"]",
         "*/users[1]",
         "*/*[2]",
         "*/conference-description/subject",
