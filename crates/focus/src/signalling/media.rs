@@ -126,14 +126,22 @@ impl Proposal {
         Some(Self { offer: Offer::parse(text.as_bytes()).ok()? })
     }
 
-    /// What the caller has answered to it.
-    pub(super) fn answered(&self, body: &[u8], settings: &Settings, policy: &RoomPolicy) -> Result<Agreed, Unfit> {
+    /// What the caller has answered to it. `before`: what was agreed until now; while the path is the same, so is the
+    /// connection, and who made it (RFC 4975 §8.4), whatever the answer says or leaves out of RFC 6135.
+    pub(super) fn answered(
+        &self,
+        body: &[u8],
+        settings: &Settings,
+        policy: &RoomPolicy,
+        before: Option<&Agreed>,
+    ) -> Result<Agreed, Unfit> {
         let refused = |error: SdpError| Unfit { code: error.sip_code(), reason: "" };
         let answer = Answer::parse(body, &self.offer).map_err(refused)?;
         let media = answer.message().ok_or(unfit(""))?.clone();
-        let connects = answer.offerer_connects();
+        let kept = before.filter(|before| before.media.path == media.path);
+        let connects = kept.map_or(answer.offerer_connects(), |before| before.connects);
         weigh_path(&media, settings, policy)?;
-        if connects {
+        if connects && kept.is_none() {
             weigh_target(&media, settings)?;
         }
         Ok(Agreed { offer: self.offer.clone(), media, connects })

@@ -42,7 +42,9 @@ impl Signalling {
     fn answer_taken(&mut self, id: SeatId, body: &[u8]) -> Result<(), Unfit> {
         let Some(seat) = self.seats.get_mut(&id) else { return Ok(()) };
         let Terms::Proposed { proposal, before } = &mut seat.media else { return Ok(()) };
-        let agreed = match (proposal.answered(body, &self.settings, &seat.policy), before.take()) {
+        let before = before.take();
+        let answered = proposal.answered(body, &self.settings, &seat.policy, before.as_deref());
+        let agreed = match (answered, before) {
             (Ok(agreed), _) => Box::new(agreed),
             (Err(_), Some(before)) => before,
             (Err(unfit), None) => return Err(unfit),

@@ -72,12 +72,21 @@ impl Chat {
 
     /// Answers a request that somebody has got.
     pub fn answer_to(&mut self, person: Person, request: &SipMessage, status: &str) {
+        self.answer_with(person, request, status, None);
+    }
+
+    /// The same with a body and a Contact.
+    pub fn answer_with(&mut self, person: Person, request: &SipMessage, status: &str, body: Option<(String, String)>) {
         let mut text = format!("SIP/2.0 {status}\r\n");
         for name in ["Via", "From", "To", "Call-ID", "CSeq"] {
             text.push_str(&format!("{name}: {}\r\n", request.header(name).unwrap_or_default()));
         }
-        text.push_str("Content-Length: 0\r\n\r\n");
         let phone = self.phone(person);
+        if let Some((content_type, _)) = &body {
+            text.push_str(&format!("Contact: <sip:somebody@{}>\r\nContent-Type: {content_type}\r\n", phone.address()));
+        }
+        let body = body.map(|(_, body)| body).unwrap_or_default();
+        text.push_str(&format!("Content-Length: {}\r\n\r\n{body}", body.len()));
         self.stage.send_octets(phone, text.into_bytes());
     }
 }
