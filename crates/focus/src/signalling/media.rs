@@ -138,7 +138,7 @@ impl Proposal {
         let refused = |error: SdpError| Unfit { code: error.sip_code(), reason: "" };
         let answer = Answer::parse(body, &self.offer).map_err(refused)?;
         let media = answer.message().ok_or(unfit(""))?.clone();
-        let kept = before.filter(|before| before.media.path == media.path);
+        let kept = before.filter(|before| before.media.path.as_str() == media.path.as_str());
         let connects = kept.map_or(answer.offerer_connects(), |before| before.connects);
         weigh_path(&media, settings, policy)?;
         if connects && kept.is_none() {
