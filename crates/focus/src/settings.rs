@@ -29,6 +29,8 @@ pub struct Settings {
     /// Where the node itself may connect to for a participant that waits to be connected to, and where its requests may go when
     /// their way has to be found.
     pub outbound: Vec<Network>,
+    /// From where the word on who calls is taken (RFC 3325): the peers of one's own network that have asked already.
+    pub trusted_peers: Vec<Network>,
     /// The first hop of requests that the node sends outside of dialogs.
     pub outbound_proxy: Option<sip::typed::Uri>,
     /// The longest message taken, in octets of its CPIM form.

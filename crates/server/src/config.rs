@@ -46,6 +46,8 @@ pub(crate) struct Config {
     pub(crate) join_rate: Option<u32>,
     /// Where the server may connect to of its own accord.
     pub(crate) outbound: Vec<Network>,
+    /// From where the word on who calls is taken.
+    pub(crate) trusted_peers: Vec<Network>,
     /// The first hop of requests that the server sends outside of dialogs.
     pub(crate) outbound_proxy: Option<focus::sip::typed::Uri>,
     /// Where HTTP is served; may be nowhere.
@@ -353,6 +355,7 @@ impl Config {
             message_rate: Some(100),
             join_rate: Some(50),
             outbound: network::LOOPBACK.to_vec(),
+            trusted_peers: Vec::new(),
             outbound_proxy: None,
             http: vec![(Ipv4Addr::LOCALHOST, 8080).into()],
             tls: None,

@@ -42,6 +42,7 @@ pub(crate) fn settings(config: &Config, sip: &[Listener], msrp: &[Listener], wor
         media: Media { tcp: first(Protocol::Tcp), tls: first(Protocol::Tls) },
         sip: sip_places.iter().filter_map(sip_address).collect(),
         outbound: config.outbound.clone(),
+        trusted_peers: config.trusted_peers.clone(),
         outbound_proxy: config.outbound_proxy.clone(),
         max_message: config.max_message,
         message_rate: config.message_rate.map(a_second),

@@ -93,6 +93,7 @@ pub fn settings(now: Instant) -> Settings {
         media: Media { tcp: Some((host.clone(), 2855)), tls: Some((host.clone(), 2856)) },
         sip: vec![SipAddress { transport: sip::Transport::Tcp, host, port: 5060 }],
         outbound: Vec::new(),
+        trusted_peers: Vec::new(),
         outbound_proxy: None,
         max_message: 100 << 20,
         message_rate: None,

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use room::{Address, SeatId};
 use sip::auth::{Algorithm, Authorization, Verdict, parse_authorization};
 use sip::locate::{Answer as Found, Query};
+use sip::typed::NameAddr;
 use sip::{Request, Source, TransactionId};
 
 use super::seat::Ending;
@@ -145,6 +146,9 @@ impl Signalling {
         if !self.sources.admit(now, call.source.remote.ip(), self.settings.join_rate) {
             return self.refuse_for_now(now, transaction);
         }
+        if let Some(asserted) = self.asserted(&call) {
+            return self.ask_account(now, call, asserted.address.user().to_owned());
+        }
         match (&self.settings.auth, self.authorization(&call.request)) {
             (Auth::Open, _) => match From::of(&call.request) {
                 Some(from) => self.ask_account(now, call, from.address.user().to_owned()),
@@ -206,6 +210,10 @@ impl Signalling {
 
     /// The world has said who has that name.
     fn known(&mut self, now: Instant, call: Call, account: Option<Account>) {
+        if let Some(asserted) = self.asserted(&call) {
+            let account = account.filter(|account| self.is_of(account, &asserted.address));
+            return self.admitted(now, &call, asserted.into_caller(account));
+        }
         let Some(from) = From::of(&call.request) else {
             return self.respond(now, call.transaction, sip::Answer::new(403));
         };
@@ -218,6 +226,19 @@ impl Signalling {
             },
         };
         self.admitted(now, &call, from.into_caller(account));
+    }
+
+    /// Who calls by the word of a peer that is trusted with it (RFC 3325 §9.2): of a SIP and a telephone URI the former is the
+    /// one by which a room knows its people.
+    fn asserted(&self, call: &Call) -> Option<From> {
+        let peer = call.source.remote.ip();
+        if !self.settings.trusted_peers.iter().any(|network| network.contains(peer)) {
+            return None;
+        }
+        let values = call.request.headers.list("P-Asserted-Identity");
+        let mut all: Vec<From> = values.filter_map(|value| From::read(NameAddr::parse(value).ok()?)).collect();
+        let sip = all.iter().position(|from| from.address.scheme() == room::Scheme::Sip).unwrap_or_default();
+        (sip < all.len()).then(|| all.swap_remove(sip))
     }
 
     /// The credentials of a request for our realm.
@@ -276,7 +297,10 @@ struct From {
 impl From {
     /// Nothing where From is no address that people have in a room.
     fn of(request: &Request) -> Option<Self> {
-        let from = request.from().ok()?;
+        Self::read(request.from().ok()?)
+    }
+
+    fn read(from: NameAddr) -> Option<Self> {
         Some(Self { address: Address::parse(from.uri.as_str()).ok()?, display_name: from.display })
     }
 

@@ -35,13 +35,15 @@ pub(super) fn read<'t>(source: &mut Source<'t>, root: &mut Section<'t>) -> Confi
 fn sip<'t>(source: &mut Source<'t>, root: &mut Section<'t>, config: &mut Config) {
     let mut section = root.section(source, "sip");
     service(source, &mut section, SIP, &mut config.sip);
+    const NETWORKS: &str = "networks like [\"203.0.113.0/24\", \"2001:db8::/32\"]";
     if let Some(entry) = section.take("outbound_networks") {
-        const RIGHT: &str = "networks like [\"203.0.113.0/24\", \"2001:db8::/32\"]";
-        config.outbound = entry.parse_each(source, RIGHT, network::network).unwrap_or_default();
+        config.outbound = entry.parse_each(source, NETWORKS, network::network).unwrap_or_default();
+    }
+    if let Some(entry) = section.take("trusted_peers") {
+        config.trusted_peers = entry.parse_each(source, NETWORKS, network::network).unwrap_or_default();
     }
     const PROXY: &str = "a SIP URI like \"sip:proxy.example.com;transport=tcp\"";
     config.outbound_proxy = section.parse(source, "outbound_proxy", PROXY, proxy);
-    section.not_yet(source, &["trusted_peers"]);
     section.finish(source);
 }
 

@@ -177,9 +177,9 @@ const WRONG: &[(&str, &[&str])] = &[
         &["line 2: msrp.max_message: \"1B\" is wrong; right would be a size from \"1KiB\" to \"1024GiB\""],
     ),
     (
-        "[sip]\ntrusted_peers = []\noutbound_proxy = \"x\"\noutbound_networks = [\"10.0.0.0\"]",
+        "[sip]\ntrusted_peers = [\"10.0.0.1\"]\noutbound_proxy = \"x\"\noutbound_networks = [\"10.0.0.0\"]",
         &[
-            "line 2: sip.trusted_peers: not carried out yet; right would be to leave it out",
+            "line 2: sip.trusted_peers: \"10.0.0.1\" is wrong; right would be networks like [\"203.0.113.0/24\", \"2001:db8::/32\"]",
             "line 3: sip.outbound_proxy: \"x\" is wrong; right would be a SIP URI like \"sip:proxy.example.com;transport=tcp\"",
             "line 4: sip.outbound_networks: \"10.0.0.0\" is wrong; right would be networks like [\"203.0.113.0/24\", \"2001:db8::/32\"]",
         ],
