@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use room::Policy;
+use room::{Address, Policy};
 
 use crate::pace::Rate;
 
@@ -82,6 +82,8 @@ pub struct Rooms {
     pub create: Create,
     /// The policy of such a room.
     pub defaults: RoomPolicy,
+    /// The user part of the URI that makes a new room for each call (RFC 4579 §5.4).
+    pub factory: Option<String>,
     /// Rooms that exist from the start and are never deleted.
     pub permanent: Vec<Definition>,
 }
@@ -102,6 +104,8 @@ pub struct Definition {
     pub name: String,
     /// What it is about.
     pub subject: Option<String>,
+    /// The addresses of those who may remove others from it and end it.
+    pub moderators: Vec<Address>,
     /// Its policy.
     pub policy: RoomPolicy,
 }
@@ -117,6 +121,19 @@ pub struct RoomPolicy {
     pub congested_max: u64,
     /// How long a participant without a media connection keeps its seat.
     pub grace: Duration,
+    /// Who may have the room call somebody.
+    pub invitations: Invitations,
+}
+
+/// Who may have a room call somebody (RFC 4579 §5.5, RFC 5366).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Invitations {
+    /// Everybody who is in it, and those who may more.
+    Participants,
+    /// Its creator and its moderators.
+    Moderators,
+    /// Nobody.
+    Nobody,
 }
 
 impl Default for RoomPolicy {
@@ -126,6 +143,7 @@ impl Default for RoomPolicy {
             chunk_timer: Duration::from_secs(540),
             congested_max: 2048,
             grace: Duration::from_secs(30),
+            invitations: Invitations::Participants,
         }
     }
 }

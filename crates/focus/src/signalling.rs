@@ -18,14 +18,24 @@ use crate::mail::{Letter, Mail};
 use crate::settings::{Auth, Settings};
 
 mod admission;
+mod bodies;
+mod calls;
 mod join;
 mod media;
+mod named;
 mod offers;
+mod progress;
+mod refer;
 mod registrar;
+mod roles;
 mod rooms;
 mod seat;
+pub mod uri_list;
 
 use admission::{Call, Purpose, Questions, Sources};
+use calls::Calls;
+use progress::Reports;
+use refer::Listed;
 use registrar::Registrar;
 use rooms::Directory;
 use seat::{Ending, Seat};
@@ -37,8 +47,13 @@ const COME_AGAIN: &str = "5";
 /// The lifetime of a nonce, in seconds.
 const NONCE: u64 = 300;
 /// What a room answers.
-const METHODS: [Method; 6] =
-    [Method::INVITE, Method::ACK, Method::BYE, Method::CANCEL, Method::OPTIONS, Method::UPDATE];
+const METHODS: [Method; 7] =
+    [Method::INVITE, Method::ACK, Method::BYE, Method::CANCEL, Method::OPTIONS, Method::UPDATE, Method::REFER];
+/// The extensions that a room understands.
+const EXTENSIONS: [&str; 7] =
+    ["timer", "replaces", "join", "tdialog", "norefersub", "multiple-refer", "recipient-list-invite"];
+/// The bodies that a room takes.
+const BODIES: [&str; 3] = ["application/sdp", "application/resource-lists+xml", "multipart/mixed"];
 
 /// What signalling is told.
 #[derive(Debug)]
@@ -177,6 +192,11 @@ pub struct Signalling {
     questions: Questions,
     sources: Sources,
     registrar: Registrar,
+    /// Those whom rooms call.
+    calls: Calls,
+    /// Those who are to be called once the seat of who has listed them is answered.
+    listed: BTreeMap<SeatId, Listed>,
+    reports: Reports,
     /// The nicknames of all rooms in which they are unique in the domain.
     nicknames: NicknameRegistry,
     /// Counts seats; begins anywhere, as it stands in session descriptions.
@@ -219,6 +239,9 @@ impl Signalling {
             questions: Questions::default(),
             sources: Sources::default(),
             registrar: Registrar::default(),
+            calls: Calls::default(),
+            listed: BTreeMap::new(),
+            reports: Reports::default(),
             nicknames: NicknameRegistry::default(),
             next_seat,
             phase: Phase::Open,
@@ -244,6 +267,7 @@ impl Signalling {
     pub fn handle_timeout(&mut self, now: Instant) {
         self.endpoint.handle_timeout(now);
         self.registrar.handle_timeout(now);
+        self.calls_due(now);
         while let Some(matter) = self.questions.overdue(now) {
             self.unanswered(now, matter);
         }
@@ -256,8 +280,13 @@ impl Signalling {
             Phase::Closing(until) => Some(until),
             Phase::Open | Phase::Finished => None,
         };
-        let own =
-            [self.endpoint.poll_timeout(), self.questions.next_deadline(), self.registrar.poll_timeout(), closing];
+        let own = [
+            self.endpoint.poll_timeout(),
+            self.questions.next_deadline(),
+            self.registrar.poll_timeout(),
+            self.calls.poll_timeout(),
+            closing,
+        ];
         own.into_iter().flatten().min()
     }
 
@@ -304,6 +333,11 @@ impl Signalling {
             Event::Request { transaction, request, source, dialog: None } => {
                 self.asked(now, transaction, request, source);
             }
+            Event::Request { transaction, request, source, dialog: Some(dialog) }
+                if request.method == Method::REFER =>
+            {
+                self.referred_within(now, transaction, &request, (dialog, source));
+            }
             Event::Request { transaction, request, dialog: Some(dialog), .. } => {
                 self.asked_within(now, transaction, &request, dialog);
             }
@@ -311,10 +345,24 @@ impl Signalling {
             Event::Ended { dialog, .. } => self.ended(dialog),
             Event::Acknowledged { dialog, request } => self.acknowledged(now, dialog, &request),
             Event::RefreshDue { dialog } => self.refresh(now, dialog),
-            Event::Accepted { client, response, .. } => self.refreshed(now, client, &response),
-            Event::Answered { client, .. } | Event::Failed { client, .. } => self.not_refreshed(client),
-            // The focus' own requests but BYE are refreshes, which are tried again when the next is due.
-            Event::Provisional { .. } | Event::MayRetry { .. } => {}
+            // Each owner of requests of the focus' own knows them by their ids, and passes over those of others.
+            Event::Accepted { client, dialog, response } => {
+                self.callee_accepted(now, client, dialog, &response);
+                self.refreshed(now, client, &response);
+            }
+            Event::Answered { client, response } => {
+                self.callee_refused(now, client, response.code);
+                self.notified(now, client, (200..300).contains(&response.code));
+                self.not_refreshed(client);
+            }
+            Event::Failed { client, failure } => {
+                self.callee_silent(now, client, failure);
+                self.notified(now, client, false);
+                self.not_refreshed(client);
+            }
+            Event::Provisional { client, response } => self.callee_rings(now, client, &response),
+            // A refresh is tried again when the next is due.
+            Event::MayRetry { .. } => {}
         }
     }
 
@@ -327,6 +375,8 @@ impl Signalling {
             self.called(now, call(Purpose::Register, request));
         } else if request.method == Method::OPTIONS && names_somebody(&request) {
             self.called(now, call(Purpose::Options, request));
+        } else if request.method == Method::REFER {
+            self.referred(now, call(Purpose::Refer, request));
         } else {
             self.asked_of_server(now, transaction, &request);
         }
@@ -383,6 +433,7 @@ impl Signalling {
         for seat in self.seats.keys().copied().collect::<Vec<_>>() {
             self.hang_up(now, seat, Ending::ShutDown);
         }
+        self.give_up_all_calls(now);
     }
 
     fn respond(&mut self, now: Instant, transaction: TransactionId, answer: sip::Answer) {
@@ -411,7 +462,8 @@ fn endpoint_config(settings: &Settings) -> sip::Config {
         sent_by: settings.sip.iter().map(place).collect(),
         agent: settings.product.clone(),
         allow: METHODS.into_iter().chain([Method::REGISTER]).collect(),
-        supported: vec!["timer".to_owned()],
+        supported: EXTENSIONS.map(str::to_owned).to_vec(),
+        accept: BODIES.map(str::to_owned).to_vec(),
         outbound: outbound_ways(settings),
         outbound_proxy: settings.outbound_proxy.clone(),
         session_timers: Some(sip::SessionTimers::default()),

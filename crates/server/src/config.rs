@@ -20,8 +20,8 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use focus::room::{Confusables, NicknameScope, Policy};
-use focus::settings::Network;
+use focus::room::{Address, Confusables, NicknameScope, Policy};
+use focus::settings::{Invitations, Network};
 use toml::de::DeTable;
 
 pub(crate) use reader::Problem;
@@ -57,6 +57,8 @@ pub(crate) struct Config {
     pub(crate) users: Vec<User>,
     /// Who makes a room by calling an unknown URI.
     pub(crate) create: Create,
+    /// The user part of the URI that makes a new room for each call.
+    pub(crate) factory: Option<String>,
     /// How such a room is.
     pub(crate) defaults: RoomPolicy,
     /// The rooms that are always there, in the order of the file.
@@ -249,6 +251,8 @@ pub(crate) struct RoomPolicy {
     pub(crate) congested_max_message: u64,
     /// How long a participant without its media connection keeps its seat.
     pub(crate) grace: Duration,
+    /// Who may have the room call somebody.
+    pub(crate) invitations: Invitations,
 }
 
 impl Default for RoomPolicy {
@@ -267,6 +271,7 @@ impl Default for RoomPolicy {
             chunk_timer: Duration::from_secs(540),
             congested_max_message: 2048,
             grace: Duration::from_secs(30),
+            invitations: Invitations::Participants,
         }
     }
 }
@@ -288,13 +293,20 @@ pub(crate) struct Room {
     /// The user part of its URI.
     pub(crate) name: String,
     pub(crate) subject: Option<String>,
+    /// Who may remove others from it.
+    pub(crate) moderators: Vec<Address>,
     pub(crate) policy: RoomPolicy,
 }
 
 impl Config {
     /// What `tertulia serve` does when it is told nothing: loopback, everybody is believed, one room, `lobby`.
     pub(crate) fn embedded() -> Self {
-        let lobby = Room { name: "lobby".to_owned(), subject: None, policy: permanent(RoomPolicy::default()) };
+        let lobby = Room {
+            name: "lobby".to_owned(),
+            subject: None,
+            moderators: Vec::new(),
+            policy: permanent(RoomPolicy::default()),
+        };
         Config { auth: Auth::Open, rooms: vec![lobby], ..Config::of_an_empty_file() }
     }
 
@@ -335,6 +347,7 @@ impl Config {
             auth: Auth::Digest { realm: "localhost".to_owned(), md5: true },
             users: Vec::new(),
             create: Create::Users,
+            factory: None,
             defaults: RoomPolicy::default(),
             rooms: Vec::new(),
         }

@@ -21,6 +21,7 @@ pub(crate) fn settings(config: &Config, sip: &[Listener], msrp: &[Listener], wor
     let definition = |room: &config::Room| Definition {
         name: room.name.clone(),
         subject: room.subject.clone(),
+        moderators: room.moderators.clone(),
         policy: policy(&room.policy),
     };
     Settings {
@@ -37,6 +38,7 @@ pub(crate) fn settings(config: &Config, sip: &[Listener], msrp: &[Listener], wor
                 config::Create::Nobody => settings::Create::Nobody,
             },
             defaults: policy(&config.defaults),
+            factory: config.factory.clone(),
             permanent: config.rooms.iter().map(definition).collect(),
         },
         media: Media { tcp: first(Protocol::Tcp), tls: first(Protocol::Tls) },
@@ -91,6 +93,7 @@ fn policy(policy: &config::RoomPolicy) -> settings::RoomPolicy {
         chunk_timer: policy.chunk_timer,
         congested_max: policy.congested_max_message,
         grace: policy.grace,
+        invitations: policy.invitations,
     }
 }
 

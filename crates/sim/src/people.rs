@@ -16,13 +16,16 @@ use crate::script;
 use crate::stage::{Phone, Stage, permanent, settings};
 
 mod call;
+mod callee;
 mod caller;
+mod control;
 mod ear;
 mod media;
 mod words;
 
 pub use call::SipMessage;
 pub use caller::Caller;
+pub use control::Progress;
 pub use ear::{Frame, Message, Outcome};
 pub use words::{Chunk, Words, nothing, to};
 
@@ -335,10 +338,7 @@ impl Chat {
 
     /// The next SIP message on a phone that belongs to a call.
     pub fn sip(&mut self, phone: Phone, call_id: &str) -> Option<SipMessage> {
-        while !self.stage.is_silent(phone) {
-            let message = SipMessage::read(&self.stage.heard(phone));
-            self.heard.entry(phone).or_default().push_back(message);
-        }
+        self.gather(phone);
         let heard = self.heard.get_mut(&phone)?;
         let at = heard.iter().position(|message| message.header("Call-ID") == Some(call_id))?;
         heard.remove(at)

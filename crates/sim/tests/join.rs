@@ -276,8 +276,8 @@ fn options_tells_what_an_invite_would_get() {
     let contact = answer.header("Contact").unwrap();
     assert!(contact.starts_with("<sip:lobby@chat.example.com") && contact.contains(";isfocus"), "{contact}");
     let allowed: Vec<&str> = answer.all("Allow").flat_map(|value| value.split(", ")).collect();
-    assert_eq!(allowed, ["INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "UPDATE", "REGISTER"]);
-    assert_eq!(answer.header("Accept"), Some("application/sdp"));
+    assert_eq!(allowed, ["INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "UPDATE", "REFER", "REGISTER"]);
+    assert_eq!(answer.header("Accept"), Some("application/sdp, application/resource-lists+xml, multipart/mixed"));
 
     assert_eq!(ask(&mut chat, "sip:nowhere@chat.example.com").code(), 404);
     let server = ask(&mut chat, "sip:chat.example.com");

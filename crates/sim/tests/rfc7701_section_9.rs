@@ -47,9 +47,9 @@ fn alice_joins(stage: &mut Stage) -> Phone {
         To: Chatroom 22 <sip:chatroom22@chat.example.com>;tag={alice_remote_tag}
         Call-ID: 3848276298220188511@atlanta.example.com
         CSeq: 1 INVITE
-        Contact: <sip:chatroom22@chat.example.com;transport=tcp>;methods=\"INVITE,ACK,BYE,CANCEL,OPTIONS,UPDATE\";automata;isfocus;message
-        Allow: INVITE, ACK, BYE, CANCEL, OPTIONS, UPDATE, REGISTER
-        Supported: timer
+        Contact: <sip:chatroom22@chat.example.com;transport=tcp>;methods=\"INVITE,ACK,BYE,CANCEL,OPTIONS,UPDATE,REFER\";automata;isfocus;message
+        Allow: INVITE, ACK, BYE, CANCEL, OPTIONS, UPDATE, REFER, REGISTER
+        Supported: timer, replaces, join, tdialog, norefersub, multiple-refer, recipient-list-invite
         Server: tertulia
         Content-Type: application/sdp
         Content-Length: {length}

@@ -1,19 +1,22 @@
 //! Joining and leaving (RFC 7701 §5.2, §5.3): an INVITE, a seat at the room's home, a dialog.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use msrp::sdp::Originator;
-use room::{Guest, Refusal, SeatId};
+use room::{Address, DeleteWhen, Guest, Refusal, SeatId};
 use sip::{Answer, DialogId, Request, Source, TransactionId, Transport};
 
 use super::admission::{Call, Caller, Purpose};
 use super::media::{Agreed, Unfit};
+use super::named::Named;
+use super::refer::Listed;
 use super::rooms::{NoRoom, room_name};
 use super::seat::{Ending, Seat, Stage, Terms};
-use super::{METHODS, Signalling, registrar};
+use super::{METHODS, Signalling, bodies, registrar};
 use crate::ids::{RoomId, WorkerId};
 use crate::mail::{Join, Letter};
-use crate::settings::{Create, Media, RoomPolicy, Settings};
+use crate::settings::{Create, Invitations, Media, RoomPolicy, Settings, SipAddress};
 
 const NOT_FOUND: Unfit = Unfit { code: 404, reason: "" };
 
@@ -22,6 +25,7 @@ impl Signalling {
     pub(super) fn admitted(&mut self, now: Instant, call: &Call, caller: Caller) {
         let result = match call.purpose {
             Purpose::Join => self.ask_for_seat(call, caller),
+            Purpose::Refer => self.refer(now, call, &caller),
             Purpose::Register => self.register(now, call, &caller),
             Purpose::Options => self.tell_of_room(now, call),
         };
@@ -46,45 +50,104 @@ impl Signalling {
             // To be seated under one's own name against one's wish would be worse.
             return Err(Unfit { code: 433, reason: "Anonymity Disallowed" });
         }
-        let name = room_name(&self.settings, &call.request.uri).ok_or(NOT_FOUND)?;
+        let caller = Arc::new(caller);
+        let Goal { name, is_factory, replaces } = self.goal(&call.request, &caller)?;
         let terms = match self.rooms.get(&name) {
             Some(entry) => self.terms(call, &entry.policy)?,
-            None if self.settings.rooms.create == Create::Nobody => return Err(NOT_FOUND),
+            None if self.settings.rooms.create == Create::Nobody && !is_factory => return Err(NOT_FOUND),
             None => self.terms(call, &self.settings.rooms.defaults)?,
         };
+        let listed = self.listed(call, &caller, &name)?;
+        if is_factory {
+            self.open_made(&name, &caller.identity).map_err(no_room)?;
+        }
         self.find_or_open(&name, &caller.identity).map_err(no_room)?;
         let entry = self.rooms.get(&name).ok_or(NOT_FOUND)?;
         let (room, home, policy, subject) = (entry.id, entry.home, entry.policy.clone(), entry.subject.clone());
-        self.next_seat = self.next_seat.wrapping_add(1);
-        let id = SeatId(self.next_seat);
+        let id = self.new_seat();
         let (media, capabilities) = terms.of_caller();
         let seat = Seat {
             room,
             name: name.clone(),
             home,
             policy,
+            user: caller.clone(),
             media: terms,
             session: String::new(),
             offers: 0,
             undialed: false,
             contact: contact(&self.settings, &call.request.uri, &call.source, &name),
             // Its two lowest bits are not used.
-            originator: Originator::new(self.next_seat << 2, &self.settings.domain),
+            originator: Originator::new(id.0 << 2, &self.settings.domain),
             stage: Stage::Joining { transaction: call.transaction, subject },
         };
-        self.rooms.seat_taken(&name);
+        self.rooms.seat_taken(&name, id);
         self.seats.insert(id, seat);
         self.joining.insert(call.transaction, id);
-        let Caller { identity, aliases, display_name } = caller;
+        self.listed.extend(listed.map(|listed| (id, listed)));
+        let Caller { identity, aliases, display_name } = (*caller).clone();
         let guest = Guest { identity, account: None, aliases, display_name, capabilities };
-        self.post(home, Letter::Join(Box::new(Join { room, seat: id, guest, media })));
+        self.post(home, Letter::Join(Box::new(Join { room, seat: id, guest, media, replaces })));
         Ok(())
+    }
+
+    /// An id that no seat has had.
+    pub(super) fn new_seat(&mut self) -> SeatId {
+        self.next_seat = self.next_seat.wrapping_add(1);
+        SeatId(self.next_seat)
+    }
+
+    /// What an INVITE is for: a room by its name, one that is yet to be made, or where a dialog is that it names.
+    fn goal(&mut self, request: &Request, caller: &Caller) -> Result<Goal, Unfit> {
+        let name = room_name(&self.settings, &request.uri).ok_or(NOT_FOUND)?;
+        if self.is_of_room(&caller.identity) {
+            // A room that would call a room would go on calling.
+            return Err(Unfit { code: 482, reason: "" });
+        }
+        let named = self.named(request, caller, self.rooms.get(&name).is_some())?;
+        if let Named::Join(other) | Named::Replace(other) = named {
+            let name = self.seats.get(&other).map(|seat| seat.name.clone()).ok_or(NOT_FOUND)?;
+            let replaces = matches!(named, Named::Replace(_)).then_some(other);
+            return Ok(Goal { name, is_factory: false, replaces });
+        }
+        let is_factory = self.settings.rooms.factory.as_ref() == Some(&name);
+        let name = if is_factory { self.endpoint.random_token() } else { name };
+        Ok(Goal { name, is_factory, replaces: None })
+    }
+
+    /// Who else is to be called, as the INVITE lists them, if the caller may have them called (RFC 5366 §5.1).
+    fn listed(&self, call: &Call, caller: &Arc<Caller>, name: &str) -> Result<Option<Listed>, Unfit> {
+        let Some(list) = bodies::recipients(&call.request)? else { return Ok(None) };
+        match self.rooms.get(name) {
+            Some(entry) => self.may_invite(entry, caller, true)?,
+            None if self.settings.rooms.defaults.invitations == Invitations::Nobody => {
+                return Err(Unfit { code: 403, reason: "" });
+            }
+            None => {}
+        }
+        let listed = Listed::of(&list, caller.clone(), call.source, |uri| self.check_callable(uri))?;
+        let room = self.rooms.get(name).map_or(RoomId(0), |entry| entry.id);
+        self.has_room_for_calls(room, &caller.identity, listed.len())?;
+        Ok(Some(listed))
+    }
+
+    /// Makes the room that a call of the factory is for (RFC 4579 §5.4, §5.12): it ends with its creator.
+    fn open_made(&mut self, name: &str, creator: &Address) -> Result<(), NoRoom> {
+        let mut policy = self.settings.rooms.defaults.clone();
+        policy.room.delete_when = DeleteWhen::CreatorLeaves;
+        self.open_for(name, creator, policy)
+    }
+
+    /// Whether an address is that of a room which is there.
+    fn is_of_room(&self, address: &Address) -> bool {
+        self.settings.is_ours(address.host_without_port()) && self.rooms.get(address.user()).is_some()
     }
 
     /// What an INVITE says of the media: an offer, or the wish for one.
     fn terms(&self, call: &Call, policy: &RoomPolicy) -> Result<Terms, Unfit> {
-        if !call.request.body.is_empty() {
-            let agreed = Agreed::on(&call.request.body, &self.settings, policy)?;
+        let body = bodies::session(&call.request.headers, &call.request.body)?;
+        if !body.is_empty() {
+            let agreed = Agreed::on(&body, &self.settings, policy)?;
             return Ok(Terms::Agreed(Box::new(agreed)));
         }
         let Media { tcp, tls } = &self.settings.media;
@@ -101,13 +164,22 @@ impl Signalling {
         if self.rooms.get(&name).is_none() && self.settings.rooms.create == Create::Nobody {
             return Err(NOT_FOUND);
         }
+        let answer = Answer::new(200);
+        if self.settings.rooms.factory.as_ref() == Some(&name) {
+            // The factory itself is no focus.
+            self.respond(now, call.transaction, answer);
+            return Ok(());
+        }
         let contact = contact(&self.settings, &call.request.uri, &call.source, &name);
-        self.respond(now, call.transaction, Answer::new(200).contact(contact));
+        self.respond(now, call.transaction, answer.contact(contact));
         Ok(())
     }
 
     /// The home has given a seat: the INVITE is answered, and seat and dialog belong together.
     pub(super) fn joined(&mut self, now: Instant, id: SeatId, session: &str) {
+        if self.calls.has(id) {
+            return self.ring(now, id, session);
+        }
         let Some(seat) = self.seats.get_mut(&id) else { return };
         let Stage::Joining { transaction, subject } = &seat.stage else { return };
         let (transaction, subject) = (*transaction, subject.clone());
@@ -120,7 +192,11 @@ impl Signalling {
         match (self.endpoint.accept(now, transaction, answer), self.seats.get_mut(&id)) {
             (Ok(dialog), Some(seat)) => {
                 seat.stage = Stage::Seated { dialog, reoffer: None };
+                let name = seat.name.clone();
                 self.dialogs.insert(dialog, id);
+                if let Some(listed) = self.listed.remove(&id) {
+                    self.invite_listed(now, &name, listed);
+                }
             }
             _ => {
                 self.refuse_for_now(now, transaction);
@@ -131,6 +207,9 @@ impl Signalling {
 
     /// The home has no seat to give.
     pub(super) fn declined(&mut self, now: Instant, id: SeatId, refusal: Refusal) {
+        if self.calls.has(id) {
+            return self.no_seat_for_callee(now, id, refusal);
+        }
         let Some(Stage::Joining { transaction, .. }) = self.seats.get(&id).map(|seat| &seat.stage) else { return };
         let transaction = *transaction;
         let unfit = match refusal {
@@ -156,6 +235,7 @@ impl Signalling {
                 let transaction = *transaction;
                 self.refuse_for_now(now, transaction);
             }
+            Some(Stage::Calling) => return self.give_up_call(now, id, 487),
             None => return,
         }
         self.vacate(id);
@@ -193,13 +273,23 @@ impl Signalling {
     /// Gives a seat up that its home has given up or never given; where it was.
     pub(super) fn forget(&mut self, id: SeatId) -> Option<(WorkerId, RoomId)> {
         let seat = self.seats.remove(&id)?;
+        self.listed.remove(&id);
         match seat.stage {
+            Stage::Calling => {}
             Stage::Joining { transaction, .. } => drop(self.joining.remove(&transaction)),
             Stage::Seated { dialog, .. } => drop(self.dialogs.remove(&dialog)),
         }
-        self.free_seat(&seat.name);
+        self.free_seat(&seat.name, id);
         Some((seat.home, seat.room))
     }
+}
+
+/// What an INVITE is for.
+struct Goal {
+    name: String,
+    is_factory: bool,
+    /// The seat of the same user that is to end.
+    replaces: Option<SeatId>,
 }
 
 fn no_room(no_room: NoRoom) -> Unfit {
@@ -231,7 +321,27 @@ fn contact(settings: &Settings, uri: &str, source: &Source, name: &str) -> Strin
         Transport::Tls if scheme == "sip" => ";transport=tls",
         _ => "",
     };
+    featured(&format!("{scheme}:{name}@{host}{port}{transport}"))
+}
+
+/// The Contact of a room to who has not called it: the place where SIP is spoken over that transport, or the first one.
+pub(super) fn own_contact(settings: &Settings, name: &str, transport: Option<Transport>) -> String {
+    let same = settings.sip.iter().find(|place| Some(place.transport) == transport);
+    // Who came over a WebSocket goes back over it, wherever that may be.
+    let place = same.or_else(|| settings.sip.first());
+    let Some(SipAddress { transport, host, port }) = place else {
+        return featured(&format!("sip:{name}@{}", settings.domain));
+    };
+    let transport = match transport {
+        Transport::Tcp => ";transport=tcp",
+        Transport::Tls => ";transport=tls",
+        _ => "",
+    };
+    featured(&format!("sip:{name}@{host}:{port}{transport}"))
+}
+
+fn featured(uri: &str) -> String {
     let methods: Vec<&str> = METHODS.iter().map(|method| method.as_str()).collect();
     let methods = methods.join(",");
-    format!("<{scheme}:{name}@{host}{port}{transport}>;methods=\"{methods}\";automata;isfocus;message")
+    format!("<{uri}>;methods=\"{methods}\";automata;isfocus;message")
 }

@@ -10,7 +10,7 @@ use sip::{Answer, ClientId, DialogId, Method, Request, Response, TransactionId, 
 use super::admission::Matter;
 use super::media::{Agreed, Callee, Unfit};
 use super::seat::{Ending, Reoffer, Seat, Stage, Terms};
-use super::{Question, Signalling};
+use super::{Question, Signalling, bodies};
 use crate::mail::{Cause, Letter};
 
 /// How many addresses of a participant are tried.
@@ -25,6 +25,11 @@ impl Signalling {
         if self.answer_taken(id, &ack.body).is_err() {
             return self.hang_up(now, id, Ending::NoAnswer);
         }
+        self.fetch_media(now, id);
+    }
+
+    /// Connects to a user agent that waits for it, if that has yet to be done.
+    pub(super) fn fetch_media(&mut self, now: Instant, id: SeatId) {
         let Some(seat) = self.seats.get_mut(&id) else { return };
         if !std::mem::take(&mut seat.undialed) {
             return;
@@ -37,7 +42,7 @@ impl Signalling {
     }
 
     /// Takes the answer to the room's offer, if there was one and it is new.
-    fn answer_taken(&mut self, id: SeatId, body: &[u8]) -> Result<(), Unfit> {
+    pub(super) fn answer_taken(&mut self, id: SeatId, body: &[u8]) -> Result<(), Unfit> {
         let Some(seat) = self.seats.get_mut(&id) else { return Ok(()) };
         let Terms::Proposed { proposal, before } = &mut seat.media else { return Ok(()) };
         let agreed = match (proposal.answered(body, &self.settings, &seat.policy), before.take()) {
@@ -138,7 +143,8 @@ impl Signalling {
             }
             return Ok(());
         }
-        let agreed = Agreed::on(&request.body, &self.settings, &seat.policy)?;
+        let body = bodies::session(&request.headers, &request.body)?;
+        let agreed = Agreed::on(&body, &self.settings, &seat.policy)?;
         let (media, capabilities) = (agreed.peer(), agreed.capabilities());
         seat.offers += 1;
         let number = seat.offers;

@@ -1,9 +1,9 @@
 //! Which rooms there are, where each lives, and which URIs mean it (RFC 7701 §5.1, RFC 4579 §4).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use room::{Address, DeleteWhen, Scheme};
+use room::{Address, DeleteWhen, Scheme, SeatId};
 
 use super::Signalling;
 use crate::ids::{RoomId, WorkerId};
@@ -26,7 +26,26 @@ pub(super) struct Entry {
     pub(super) home: WorkerId,
     pub(super) subject: Option<Arc<str>>,
     pub(super) policy: Arc<RoomPolicy>,
-    seats: usize,
+    pub(super) rulers: Rulers,
+    /// The seats that are taken or about to be, those of people who are being called too.
+    pub(super) seats: BTreeSet<SeatId>,
+}
+
+/// Who has a say in a room beyond that of a participant (RFC 4579 §5.11, RFC 7701 §5.3).
+#[derive(Default)]
+pub(super) struct Rulers {
+    pub(super) creator: Option<Address>,
+    pub(super) moderators: Vec<Address>,
+    /// Whether it is a room of the configuration, which is always there.
+    pub(super) permanent: bool,
+}
+
+/// A room that is to be.
+struct Opening<'a> {
+    name: &'a str,
+    subject: Option<String>,
+    policy: RoomPolicy,
+    rulers: Rulers,
 }
 
 /// Why a URI comes to no room.
@@ -48,26 +67,34 @@ impl Directory {
     }
 
     /// Puts a room into the directory. Its home is what its name comes to.
-    fn add(&mut self, name: &str, subject: Option<String>, policy: RoomPolicy, workers: u8) -> (RoomId, WorkerId) {
+    fn add(&mut self, opening: Opening<'_>, workers: u8) -> (RoomId, WorkerId) {
+        let Opening { name, subject, policy, rulers } = opening;
         self.opened += 1;
         let (id, home) = (RoomId(self.opened), crate::home::home_of(name, workers));
-        let entry = Entry { id, home, subject: subject.map(Into::into), policy: Arc::new(policy), seats: 0 };
+        let subject = subject.map(Into::into);
+        let entry = Entry { id, home, subject, policy: Arc::new(policy), rulers, seats: BTreeSet::new() };
         self.rooms.insert(name.to_owned(), entry);
         (id, home)
     }
 
-    pub(super) fn seat_taken(&mut self, name: &str) {
+    pub(super) fn seat_taken(&mut self, name: &str, seat: SeatId) {
         if let Some(entry) = self.rooms.get_mut(name) {
-            entry.seats += 1;
+            entry.seats.insert(seat);
         }
     }
 
-    /// A seat is free again. Gives the room if it ends with it (RFC 7701 §4.1).
-    fn seat_freed(&mut self, name: &str) -> Option<Entry> {
+    /// A seat is free again. Gives the room if it ends with it (RFC 7701 §4.1). A seat of a former room of that name is none
+    /// of its own.
+    fn seat_freed(&mut self, name: &str, seat: SeatId) -> Option<Entry> {
         let entry = self.rooms.get_mut(name)?;
-        entry.seats = entry.seats.saturating_sub(1);
-        let over = entry.seats == 0 && entry.policy.room.delete_when != DeleteWhen::Never;
+        let over =
+            entry.seats.remove(&seat) && entry.seats.is_empty() && entry.policy.room.delete_when != DeleteWhen::Never;
         if over { self.rooms.remove(name) } else { None }
+    }
+
+    /// Takes a room out, whoever is in it.
+    pub(super) fn remove(&mut self, name: &str) -> Option<Entry> {
+        self.rooms.remove(name)
     }
 }
 
@@ -82,7 +109,13 @@ impl Signalling {
     pub(super) fn open_permanent_rooms(&mut self) {
         let settings = self.settings.clone();
         for definition in &settings.rooms.permanent {
-            self.open_room(&definition.name, definition.subject.clone(), definition.policy.clone(), None);
+            let moderators = definition.moderators.clone();
+            self.open_room(Opening {
+                name: &definition.name,
+                subject: definition.subject.clone(),
+                policy: definition.policy.clone(),
+                rulers: Rulers { creator: None, moderators, permanent: true },
+            });
         }
     }
 
@@ -94,31 +127,31 @@ impl Signalling {
         if self.settings.rooms.create == Create::Nobody {
             return Err(NoRoom::Unknown);
         }
+        self.open_for(name, caller, self.settings.rooms.defaults.clone())
+    }
+
+    /// Makes a room that somebody has called for.
+    pub(super) fn open_for(&mut self, name: &str, caller: &Address, policy: RoomPolicy) -> Result<(), NoRoom> {
         if self.rooms.len() >= MAX_ROOMS {
             return Err(NoRoom::Full);
         }
-        let policy = self.settings.rooms.defaults.clone();
-        self.open_room(name, None, policy, Some(caller.clone())).ok_or(NoRoom::Unknown)
+        let rulers = Rulers { creator: Some(caller.clone()), ..Rulers::default() };
+        self.open_room(Opening { name, subject: None, policy, rulers }).ok_or(NoRoom::Unknown)
     }
 
-    fn open_room(
-        &mut self,
-        name: &str,
-        subject: Option<String>,
-        policy: RoomPolicy,
-        creator: Option<Address>,
-    ) -> Option<()> {
+    fn open_room(&mut self, opening: Opening<'_>) -> Option<()> {
         let settings = self.settings.clone();
-        let address = Address::parse(&format!("sip:{name}@{}", settings.domain)).ok()?;
-        let (room, home) = self.rooms.add(name, subject, policy.clone(), settings.workers);
+        let address = Address::parse(&format!("sip:{}@{}", opening.name, settings.domain)).ok()?;
+        let (creator, policy) = (opening.rulers.creator.clone(), Box::new(opening.policy.clone()));
+        let (room, home) = self.rooms.add(opening, settings.workers);
         let hosts = settings.hosts.clone().into();
-        self.post(home, Letter::Open { room, address, hosts, creator, policy: Box::new(policy) });
+        self.post(home, Letter::Open { room, address, hosts, creator, policy });
         Some(())
     }
 
-    /// Counts a seat less; the last one may be the end of the room.
-    pub(super) fn free_seat(&mut self, name: &str) {
-        if let Some(over) = self.rooms.seat_freed(name) {
+    /// A seat less; the last one may be the end of the room.
+    pub(super) fn free_seat(&mut self, name: &str, seat: SeatId) {
+        if let Some(over) = self.rooms.seat_freed(name, seat) {
             self.post(over.home, Letter::Close { room: over.id });
         }
     }

@@ -6,6 +6,7 @@ use msrp::sdp::{Origin, Originator};
 use room::Capabilities;
 use sip::{Answer, DialogId, TransactionId};
 
+use super::admission::Caller;
 use super::media::{self, Agreed, Callee, Proposal};
 use crate::ids::{RoomId, WorkerId};
 use crate::mail::{Cause, Peer};
@@ -17,6 +18,8 @@ pub(super) struct Seat {
     pub(super) name: String,
     pub(super) home: WorkerId,
     pub(super) policy: Arc<RoomPolicy>,
+    /// Who has it: the caller, or who is called.
+    pub(super) user: Arc<Caller>,
     pub(super) media: Terms,
     /// The session-id that the last description named.
     pub(super) session: String,
@@ -55,6 +58,12 @@ impl Seat {
     /// The 200 to the last offer, or to the wish for one. Its description has the version of the one before, if it says the same
     /// (RFC 4975 §8.4).
     pub(super) fn answer(&mut self, settings: &Settings, session: &str) -> Option<Answer> {
+        let body = self.describe(settings, session)?;
+        Some(self.accepted(body))
+    }
+
+    /// What the room says of the session: the answer, or its own offer where one is wanted.
+    pub(super) fn describe(&mut self, settings: &Settings, session: &str) -> Option<String> {
         let Self { policy, originator, .. } = self;
         self.undialed |= self.session != session;
         session.clone_into(&mut self.session);
@@ -74,7 +83,7 @@ impl Seat {
             }
             Terms::Proposed { .. } => return None,
         };
-        Some(self.accepted(body))
+        Some(body)
     }
 
     /// The room offers what is.
@@ -106,6 +115,8 @@ impl Seat {
 pub(super) enum Stage {
     /// The home has been asked for it.
     Joining { transaction: TransactionId, subject: Option<Arc<str>> },
+    /// The room calls somebody to it.
+    Calling,
     /// It has a dialog, in which perhaps a later offer waits for its home.
     Seated { dialog: DialogId, reoffer: Option<Box<Reoffer>> },
 }
@@ -129,6 +140,10 @@ pub(super) enum Ending {
     ShutDown,
     /// The room's offer has got no answer that can be taken.
     NoAnswer,
+    /// A moderator wants it so, or the user from elsewhere.
+    Removed,
+    /// Somebody has taken a call that was taken already.
+    Unneeded,
 }
 
 impl Ending {
@@ -140,7 +155,11 @@ impl Ending {
             Self::Switch(Cause::TooSlow) => "SIP;cause=503;text=\"The MSRP connection is too slow\"",
             Self::Switch(Cause::RoomClosed) => "SIP;cause=410;text=\"The room is closed\"",
             Self::Switch(Cause::CreatorLeft) => "SIP;cause=410;text=\"The room has ended with its creator\"",
+            Self::Switch(Cause::Replaced) => "SIP;cause=200;text=\"Replaced by another user agent\"",
             Self::NoAnswer => "SIP;cause=488;text=\"No acceptable answer came\"",
+            // It does not tell by whom.
+            Self::Removed => "SIP;cause=403;text=\"Removed from the room\"",
+            Self::Unneeded => "SIP;cause=200;text=\"Call completed elsewhere\"",
             Self::ShutDown => "SIP;cause=503;text=\"The server is shutting down\"",
         }
     }
