@@ -118,6 +118,7 @@ impl Signalling {
     /// Who else is to be called, as the INVITE lists them, if the caller may have them called (RFC 5366 §5.1).
     fn listed(&self, call: &Call, caller: &Arc<Caller>, name: &str) -> Result<Option<Listed>, Unfit> {
         let Some(list) = bodies::recipients(&call.request)? else { return Ok(None) };
+        let list = self.once_each(list);
         match self.rooms.get(name) {
             Some(entry) => self.may_invite(entry, caller, true)?,
             None if self.settings.rooms.defaults.invitations == Invitations::Nobody => {
@@ -161,14 +162,14 @@ impl Signalling {
     /// An OPTIONS gets what an INVITE would, as far as its room decides (RFC 3261 §11.2).
     fn tell_of_room(&mut self, now: Instant, call: &Call) -> Result<(), Unfit> {
         let name = room_name(&self.settings, &call.request.uri).ok_or(NOT_FOUND)?;
-        if self.rooms.get(&name).is_none() && self.settings.rooms.create == Create::Nobody {
-            return Err(NOT_FOUND);
-        }
         let answer = Answer::new(200);
         if self.settings.rooms.factory.as_ref() == Some(&name) {
             // The factory itself is no focus.
             self.respond(now, call.transaction, answer);
             return Ok(());
+        }
+        if self.rooms.get(&name).is_none() && self.settings.rooms.create == Create::Nobody {
+            return Err(NOT_FOUND);
         }
         let contact = contact(&self.settings, &call.request.uri, &call.source, &name);
         self.respond(now, call.transaction, answer.contact(contact));

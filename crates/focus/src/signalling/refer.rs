@@ -39,11 +39,15 @@ struct Referral<'a> {
 
 /// What it asks for.
 struct Wish {
-    targets: Vec<Target>,
+    asked: Asked,
     /// Whether nobody wants to know what comes of it (RFC 4488).
     quiet: bool,
     referred_by: Option<String>,
-    list: Option<UriList>,
+}
+
+enum Asked {
+    One(Box<Target>),
+    Several(UriList),
 }
 
 /// Somebody whom it is about.
@@ -128,7 +132,15 @@ impl Signalling {
         if !entry.rulers.include(referral.user) && !self.is_in(entry, referral.user) {
             return Err(FORBIDDEN);
         }
-        let Wish { targets, quiet, referred_by, list } = Wish::of(referral)?;
+        let Wish { quiet, referred_by, asked } = Wish::of(referral)?;
+        let (targets, history) = match asked {
+            Asked::One(target) => (vec![*target], None),
+            Asked::Several(list) => {
+                let list = self.once_each(list);
+                let targets: Result<Vec<_>, _> = list.entries.iter().map(|entry| Target::read(&entry.uri)).collect();
+                (targets?, list.history().map(Arc::from))
+            }
+        };
         let mut deeds = Vec::new();
         for target in targets {
             deeds.push(self.deed(referral, target)?);
@@ -145,7 +157,6 @@ impl Signalling {
             let cseq = referral.request.header("CSeq").and_then(|cseq| CSeq::parse(cseq).ok());
             Some(self.open_report(now, dialog, cseq.map_or(0, |cseq| cseq.number)))
         };
-        let history: Option<Arc<str>> = list.and_then(|list| list.history()).map(Into::into);
         for deed in deeds {
             match deed {
                 Deed::Call(target) => {
@@ -183,6 +194,12 @@ impl Signalling {
         }
         let who = self.at_home(&target.uri).ok_or(MALFORMED)?;
         self.removable(entry, referral.user, &who).map(Deed::Remove)
+    }
+
+    /// A list in which nobody is twice, by whatever name of this server.
+    pub(super) fn once_each(&self, list: UriList) -> UriList {
+        let meant = |uri: &str| Uri::parse(uri).ok().and_then(|uri| self.at_home(&uri));
+        list.merged_by(|uri| meant(uri).map_or_else(|| uri.to_owned(), |address| address.as_str().to_owned()))
     }
 
     /// The address that a URI means: at the domain's own name, if it is at any of its names.
@@ -252,8 +269,8 @@ impl Wish {
         let quiet = refer_sub(request)?;
         let referred_by = referred_by(request, referral.user)?;
         if !bodies::requires(request, "multiple-refer") {
-            let targets = vec![Target::read(refer_to.uri.as_str())?];
-            return Ok(Self { targets, quiet, referred_by, list: None });
+            let asked = Asked::One(Box::new(Target::read(refer_to.uri.as_str())?));
+            return Ok(Self { asked, quiet, referred_by });
         }
         if !quiet {
             // One subscription cannot tell of many (RFC 5368 §5).
@@ -263,8 +280,7 @@ impl Wish {
         let is_pointer = refer_to.uri.scheme().eq_ignore_ascii_case("cid");
         let pointer = text.split_once(':').filter(|_| is_pointer).map(|(_, id)| unescape(id));
         let list = bodies::list_named(request, &pointer.flatten().ok_or(MALFORMED)?)?;
-        let targets: Result<Vec<_>, _> = list.entries.iter().map(|entry| Target::read(&entry.uri)).collect();
-        Ok(Self { targets: targets?, quiet, referred_by, list: Some(list) })
+        Ok(Self { asked: Asked::Several(list), quiet, referred_by })
     }
 }
 

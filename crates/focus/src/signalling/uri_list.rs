@@ -105,6 +105,17 @@ impl UriList {
         }
     }
 
+    /// The same with the entries made one that have the same key.
+    #[must_use]
+    pub fn merged_by(self, key: impl Fn(&str) -> String) -> Self {
+        let mut merging = Merging::default();
+        for entry in self.entries {
+            let key = key(&entry.uri);
+            merging.add(key, entry);
+        }
+        Self { entries: merging.entries }
+    }
+
     /// What those who are invited are told of each other (RFC 5364 §4): nothing of `bcc`, of the anonymous only their number.
     /// `None` where nobody may be named.
     pub fn history(&self) -> Option<String> {
@@ -136,9 +147,31 @@ struct Reading {
     scopes: NamespaceResolver,
     depth: usize,
     roots: usize,
-    /// Where each address stands in the list.
+    merging: Merging,
+}
+
+/// Entries, nobody twice.
+#[derive(Default)]
+struct Merging {
+    /// Where each key stands in the list.
     known: BTreeMap<String, usize>,
     entries: Vec<Entry>,
+}
+
+impl Merging {
+    /// Who stands there twice has the higher precedence (RFC 5364 §4), and is hidden if either entry says so.
+    fn add(&mut self, key: String, entry: Entry) {
+        match self.known.get(&key).and_then(|at| self.entries.get_mut(*at)) {
+            Some(known) => {
+                known.copy = known.copy.min(entry.copy);
+                known.anonymize |= entry.anonymize;
+            }
+            None => {
+                self.known.insert(key, self.entries.len());
+                self.entries.push(entry);
+            }
+        }
+    }
 }
 
 impl Reading {
@@ -202,24 +235,14 @@ impl Reading {
         self.add(Entry { uri, copy, anonymize })
     }
 
-    /// Who stands there twice has the higher precedence (RFC 5364 §4), and is hidden if either entry says so.
     fn add(&mut self, entry: Entry) -> Result<(), UriListError> {
         let key = Address::parse(&entry.uri).map_or_else(|_| entry.uri.clone(), |address| address.as_str().to_owned());
-        if let Some(known) = self.known.get(&key).and_then(|at| self.entries.get_mut(*at)) {
-            known.copy = known.copy.min(entry.copy);
-            known.anonymize |= entry.anonymize;
-            return Ok(());
-        }
-        if self.entries.len() == MAX_ENTRIES {
-            return Err(UriListError::TooMany);
-        }
-        self.known.insert(key, self.entries.len());
-        self.entries.push(entry);
-        Ok(())
+        self.merging.add(key, entry);
+        if self.merging.entries.len() > MAX_ENTRIES { Err(UriListError::TooMany) } else { Ok(()) }
     }
 
     fn into_list(self) -> UriList {
-        UriList { entries: self.entries }
+        UriList { entries: self.merging.entries }
     }
 }
 
