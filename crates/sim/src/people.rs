@@ -432,11 +432,12 @@ impl Guest {
             "{method} {room} SIP/2.0\r\n\
              Via: SIP/2.0/{transport} {name}.example.net;branch=z9hG4bK{}{branch};rport\r\n\
              Max-Forwards: 70\r\nFrom: <{uri}>;tag={}\r\nTo: {to}\r\nCall-ID: {}\r\nCSeq: {cseq} {method}\r\n\
-             Contact: <sip:{name}@{}>\r\n",
+             Contact: <sip:{name}@{}>{}\r\n",
             self.tag,
             self.tag,
             self.call_id,
             self.phone.address(),
+            self.caller.contact_params,
         );
         let further = self.caller.headers().iter().filter(|_| method == "INVITE");
         for line in further.cloned().chain(authorization.map(|value| format!("Authorization: {value}"))) {

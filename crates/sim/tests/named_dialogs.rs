@@ -143,6 +143,15 @@ fn who_names_their_dialog_refers_without_a_password() {
 #[test]
 fn a_room_does_not_call_a_room() {
     let mut chat = Chat::new();
-    assert_eq!(chat.call(Caller::new("attic").to_room(GARDEN)).unwrap_err().code(), 482);
+    let focus = Caller::new("attic").with_contact_params(";isfocus");
+    assert_eq!(chat.call(focus.to_room(GARDEN)).unwrap_err().code(), 482);
     assert_eq!(chat.stage.node.signalling().census(), [0, 2]);
+    // A user of that name is no room, and can be called although somebody has made a room of it.
+    chat.join(Caller::new("eve").to_room("sip:bob@chat.example.com"));
+    let alice = chat.join("alice");
+    assert_eq!(chat.refer(alice, "Refer-To: <sip:bob@chat.example.com>").code(), 403);
+    let phone = chat.registered("bob");
+    assert_eq!(chat.refer(alice, "Refer-To: <sip:bob@chat.example.com>").code(), 202);
+    assert!(chat.next_request(phone, "INVITE").is_some());
+    chat.join("bob");
 }

@@ -110,6 +110,21 @@ fn a_room_of_the_configuration_is_emptied_and_stays() {
 }
 
 #[test]
+fn who_is_being_called_is_removed_too() {
+    let mut chat = moderated();
+    let alice = chat.join("alice");
+    let bob = chat.registered("bob");
+    assert_eq!(chat.refer(alice, "Refer-To: <sip:bob@chat.example.com>").code(), 202);
+    let invite = chat.next_request(bob, "INVITE").unwrap();
+    chat.reply_to(bob, &invite, 180, None);
+    told(&mut chat, alice);
+    assert_eq!(chat.refer(alice, &bye("sip:bob@chat.example.com")).code(), 202);
+    assert!(chat.next_request(bob, "CANCEL").is_some());
+    let told = told(&mut chat, alice);
+    assert!(told.contains(&"terminated;reason=noresource 487 Request Terminated".to_owned()), "{told:?}");
+}
+
+#[test]
 fn a_moderator_need_not_be_in_the_room() {
     let mut chat = moderated();
     let bob = chat.join("bob");

@@ -18,7 +18,7 @@ use super::media::Unfit;
 use super::progress::ReportId;
 use super::registrar::Binding;
 use super::seat::{Ending, Seat, Stage, Terms};
-use super::{Account, Question, Signalling};
+use super::{Account, Question, Signalling, bodies};
 use crate::ids::RoomId;
 use crate::mail::{Join, Letter};
 use crate::settings::{RoomPolicy, Settings};
@@ -137,7 +137,14 @@ impl Signalling {
                 return Err(Unfit { code: 404, reason: "" });
             }
             let is_room = self.rooms.get(name).is_some() || self.settings.rooms.factory.as_deref() == Some(name);
-            return if is_room { Err(Unfit { code: 403, reason: "A Room Cannot Be Invited" }) } else { Ok(()) };
+            let at_home = address.with_host(&self.settings.domain).unwrap_or_else(|_| address.clone());
+            // Somebody may have made a room of a user's name.
+            let is_user = self.registrar.is_known(&at_home);
+            return if is_room && !is_user {
+                Err(Unfit { code: 403, reason: "A Room Cannot Be Invited" })
+            } else {
+                Ok(())
+            };
         }
         let out_of_reach = target.ip().is_some_and(|address| !self.settings.may_reach(address));
         if out_of_reach || target.param("maddr").is_some() {
@@ -294,11 +301,13 @@ impl Signalling {
             return;
         }
         let Some(id) = self.calls.take_client(client) else { return };
-        let Some(OutCall { invitation, .. }) = self.drop_call(now, id) else { return };
-        let Some(seat) = self.seats.get_mut(&id) else { return };
+        // A call that rings has its seat.
+        let (call, seat) = (self.drop_call(now, id), self.seats.get_mut(&id));
+        let (Some(OutCall { invitation, .. }), Some(seat)) = (call, seat) else { return };
         seat.stage = Stage::Seated { dialog, reoffer: None };
         self.dialogs.insert(dialog, id);
-        let code = match self.answer_taken(id, &response.body) {
+        let answer = bodies::session(&response.headers, &response.body).unwrap_or_default();
+        let code = match self.answer_taken(id, &answer) {
             Ok(()) => {
                 self.fetch_media(now, id);
                 200

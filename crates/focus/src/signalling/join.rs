@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use msrp::sdp::Originator;
 use room::{Address, DeleteWhen, Guest, Refusal, SeatId};
+use sip::typed::NameAddr;
 use sip::{Answer, DialogId, Request, Source, TransactionId, Transport};
 
 use super::admission::{Call, Caller, Purpose};
@@ -100,7 +101,7 @@ impl Signalling {
     /// What an INVITE is for: a room by its name, one that is yet to be made, or where a dialog is that it names.
     fn goal(&mut self, request: &Request, caller: &Caller) -> Result<Goal, Unfit> {
         let name = room_name(&self.settings, &request.uri).ok_or(NOT_FOUND)?;
-        if self.is_of_room(&caller.identity) {
+        if self.is_of_room(request, caller) {
             // A room that would call a room would go on calling.
             return Err(Unfit { code: 482, reason: "" });
         }
@@ -139,9 +140,13 @@ impl Signalling {
         self.open_for(name, creator, policy)
     }
 
-    /// Whether an address is that of a room which is there.
-    fn is_of_room(&self, address: &Address) -> bool {
-        self.settings.is_ours(address.host_without_port()) && self.rooms.get(address.user()).is_some()
+    /// Whether it is a room of this server that calls: it says that it is a focus. A user may have a name that a room has too.
+    fn is_of_room(&self, request: &Request, caller: &Caller) -> bool {
+        let address = &caller.identity;
+        let is_focus = || request.header("Contact").and_then(|contact| NameAddr::parse(contact).ok());
+        self.settings.is_ours(address.host_without_port())
+            && self.rooms.get(address.user()).is_some()
+            && is_focus().is_some_and(|contact| contact.param("isfocus").is_some())
     }
 
     /// What an INVITE says of the media: an offer, or the wish for one.

@@ -22,7 +22,8 @@ impl Signalling {
     /// Where the room has made the offer, the answer is in the ACK (RFC 3261 §13.2.2.4).
     pub(super) fn acknowledged(&mut self, now: Instant, dialog: DialogId, ack: &Request) {
         let Some(id) = self.dialogs.get(&dialog).copied() else { return };
-        if self.answer_taken(id, &ack.body).is_err() {
+        let answer = bodies::session(&ack.headers, &ack.body).unwrap_or_default();
+        if self.answer_taken(id, &answer).is_err() {
             return self.hang_up(now, id, Ending::NoAnswer);
         }
         self.fetch_media(now, id);

@@ -145,6 +145,11 @@ impl Registrar {
         }
     }
 
+    /// Whether a user has said where it is reached.
+    pub(super) fn is_known(&self, user: &Address) -> bool {
+        self.users.contains_key(user)
+    }
+
     /// Where a user is reached now.
     pub(super) fn bindings(&self, now: Instant, user: &Address) -> impl Iterator<Item = &Binding> {
         self.users.get(user).into_iter().flatten().filter(move |binding| binding.until > now)

@@ -38,25 +38,28 @@ impl Signalling {
         if !rules && !user.is_known_as(who) {
             return Err(FORBIDDEN);
         }
-        let seats = self.seats_of(entry, |known| known.is_known_as(who));
+        let seats = self.seats_of(entry, |known, _| known.is_known_as(who));
         if seats.is_empty() { Err(Unfit { code: 404, reason: "Not In The Room" }) } else { Ok(seats) }
     }
 
-    /// Whether somebody is in a room by that address.
+    /// Whether somebody is in a room by that address, or is being called to it.
     pub(super) fn is_there(&self, entry: &Entry, who: &Address) -> bool {
-        !self.seats_of(entry, |known| known.is_known_as(who)).is_empty()
+        !self.seats_of(entry, |known, _| known.is_known_as(who)).is_empty()
     }
 
     /// Whether somebody has a seat in a room.
     pub(super) fn is_in(&self, entry: &Entry, user: &Caller) -> bool {
-        !self.seats_of(entry, |known| known.is_same(user)).is_empty()
+        !self.seats_of(entry, |known, seated| seated && known.is_same(user)).is_empty()
     }
 
-    /// The seats of people in a room: not of those who are still being called.
-    fn seats_of(&self, entry: &Entry, is_it: impl Fn(&Caller) -> bool) -> Vec<SeatId> {
+    /// The seats of people in a room, and of those whom it calls, which is told by the second argument: whether they are seated.
+    fn seats_of(&self, entry: &Entry, is_it: impl Fn(&Caller, bool) -> bool) -> Vec<SeatId> {
         let found = entry.seats.iter().filter(|id| {
-            let seat = self.seats.get(id);
-            seat.is_some_and(|seat| matches!(seat.stage, Stage::Seated { .. }) && is_it(&seat.user))
+            self.seats.get(id).is_some_and(|seat| match seat.stage {
+                Stage::Joining { .. } => false,
+                Stage::Calling => is_it(&seat.user, false),
+                Stage::Seated { .. } => is_it(&seat.user, true),
+            })
         });
         found.copied().collect()
     }
