@@ -99,9 +99,9 @@ impl Room {
         self.closed
     }
 
-    /// Whether the room may be forgotten: nobody has a seat, and it is closed or ends when it is empty.
+    /// Whether the room may be forgotten: nobody has a seat, and it is closed or ends then.
     pub fn is_over(&self) -> bool {
-        self.roster.is_empty() && (self.closed || self.policy.delete_when == DeleteWhen::Empty)
+        self.roster.is_empty() && (self.closed || self.policy.delete_when.ends_when_empty())
     }
 
     /// Carries out a command.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use room::{Address, DeleteWhen, Scheme, SeatId};
+use room::{Address, Scheme, SeatId};
 
 use super::Signalling;
 use crate::ids::{RoomId, WorkerId};
@@ -88,7 +88,7 @@ impl Directory {
     fn seat_freed(&mut self, name: &str, seat: SeatId) -> Option<Entry> {
         let entry = self.rooms.get_mut(name)?;
         let over =
-            entry.seats.remove(&seat) && entry.seats.is_empty() && entry.policy.room.delete_when != DeleteWhen::Never;
+            entry.seats.remove(&seat) && entry.seats.is_empty() && entry.policy.room.delete_when.ends_when_empty();
         if over { self.rooms.remove(name) } else { None }
     }
 
