@@ -231,7 +231,8 @@ impl Reading {
                 _ => {}
             }
         }
-        let uri = uri.filter(|uri| !uri.is_empty()).ok_or(WHAT)?;
+        let is_plain = |uri: &String| !uri.is_empty() && uri.bytes().all(|octet| octet.is_ascii_graphic());
+        let uri = uri.filter(is_plain).ok_or(WHAT)?;
         self.add(Entry { uri, copy, anonymize })
     }
 
@@ -334,6 +335,7 @@ mod tests {
             format!("{root}<list><entry uri=\"sip:a@d\"{many_attributes}/></list></resource-lists>"),
             format!("{root}<list><entry uri=\"sip:a@d\" uri=\"sip:b@d\"/></list></resource-lists>"),
             format!("{root}<list><entry/></list></resource-lists>"),
+            format!("{root}<list><entry uri=\"sip:a@d&#13;&#10;Via: x\"/></list></resource-lists>"),
             format!("{root}</resource-lists>{root}</resource-lists>"),
             format!("{root}<list></resource-lists>"),
             "<resource-lists/>".to_owned(),
