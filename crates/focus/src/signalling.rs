@@ -1,7 +1,8 @@
 //! The conference focus: the one owner of all SIP of a node (RFC 7701 §5, RFC 4579).
 //!
 //! An INVITE to a room goes through three stages: who calls is made sure of, the home of the room gives a seat, and
-//! the answer names the session that the seat's media will have. From then on dialog and seat end together.
+//! the answer names the session that the seat's media will have. From then on dialog and seat end together. Somebody whom a room
+//! calls comes in the other way round: a seat, an INVITE, a dialog.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{IpAddr, SocketAddr};

@@ -103,6 +103,47 @@ fn who_does_not_answer_is_called_no_longer_than_a_minute() {
 }
 
 #[test]
+fn a_registered_user_is_called_the_way_that_the_register_came() {
+    let (mut chat, alice, _) = alice_and_bob();
+    // Through a proxy that wants to be in the way (RFC 3327).
+    let path = "Supported: path\r\nPath: <sip:edge.example.com;lr>\r\nPath: <sip:core.example.com;lr>\r\n";
+    let edge = chat.registered_with("carol", path);
+    chat.refer(alice, "Refer-To: <sip:carol@chat.example.com>");
+    let invite = invited(&mut chat, edge);
+    assert_eq!(invite.all("Route").collect::<Vec<_>>(), ["<sip:edge.example.com;lr>", "<sip:core.example.com;lr>"]);
+    // By datagrams: from an address that is not the Contact's, it goes back to where it came from.
+    for (contact, port) in [("192.168.0.7:5060", 5060), ("192.0.2.103:5060", 5060)] {
+        let phone = chat.stage.udp_phone();
+        let address = phone.address();
+        let register = format!(
+            "REGISTER sip:chat.example.com SIP/2.0\r\nVia: SIP/2.0/UDP {contact};branch=z9hG4bK{port}{contact};rport\r\n\
+             Max-Forwards: 70\r\nFrom: <sip:dave@chat.example.com>;tag=d\r\nTo: <sip:dave@chat.example.com>\r\n\
+             Call-ID: {contact}\r\nCSeq: 1 REGISTER\r\nContact: <sip:dave@{contact}>\r\nContent-Length: 0\r\n\r\n"
+        );
+        chat.stage.send_octets(phone, register.into_bytes());
+        assert_eq!(chat.sip(phone, contact).map(|answer| answer.code()), Some(200), "{address}");
+        assert_eq!(chat.refer(alice, "Refer-To: <sip:dave@chat.example.com>").code(), 202);
+        let invite = invited(&mut chat, phone);
+        assert_eq!(invite.start, format!("INVITE sip:dave@{contact} SIP/2.0"));
+        assert!(
+            invite.header("Contact").unwrap().contains("<sip:lobby@chat.example.com:5060"),
+            "small enough for a datagram"
+        );
+        chat.reply_to(phone, &invite, 486, None);
+    }
+}
+
+#[test]
+fn a_user_whose_connection_is_gone_is_not_called() {
+    let (mut chat, alice, bob) = alice_and_bob();
+    chat.stage.hang(bob);
+    let phone = chat.phone(alice);
+    chat.refer(alice, BOB);
+    assert_eq!(chat.told(phone).last().unwrap(), "terminated;reason=noresource 503 Service Unavailable");
+    assert!(chat.stage.called.is_empty());
+}
+
+#[test]
 fn the_first_place_that_answers_counts() {
     let (mut chat, alice, desk) = alice_and_bob();
     let (pocket, silent) = (chat.registered("bob"), chat.registered("bob"));
@@ -194,7 +235,7 @@ fn others_are_called_where_their_uri_leads_within_the_networks_that_may_be_reach
     assert_eq!(chat.stage.called.len(), 1);
 }
 
-// CONFORMANCE 4579-017 4579-019 3515-2.4.2 THREATS T18
+// CONFORMANCE 4579-017 4579-019 3515-2.4.2-1 THREATS T18
 #[test]
 fn a_refer_to_that_could_do_harm_is_refused_and_nothing_leaves() {
     let mut chat = Chat::with(|settings| settings.outbound = neighbourhood());

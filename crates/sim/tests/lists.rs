@@ -88,7 +88,7 @@ fn the_factory_is_no_room_and_works_where_nobody_makes_rooms_otherwise() {
     assert_eq!(chat.stage.node.signalling().census(), [1, 3]);
 }
 
-// CONFORMANCE 7701-018 4579-015 5366-5.2 5364-4
+// CONFORMANCE 7701-018 4579-015 5366-5.2-1 5364-4-1
 #[test]
 fn who_is_listed_in_an_invite_is_called_and_told_of_the_others() {
     let mut chat = with_factory();
@@ -118,7 +118,7 @@ fn who_is_listed_in_an_invite_is_called_and_told_of_the_others() {
     }
 }
 
-// CONFORMANCE 5366-5.1
+// CONFORMANCE 5366-5.1-1
 #[test]
 fn a_list_without_anybody_to_name_comes_alone_and_an_existing_room_takes_one_too() {
     let mut chat = Chat::new();
@@ -136,7 +136,7 @@ fn a_list_without_anybody_to_name_comes_alone_and_an_existing_room_takes_one_too
     assert_eq!(chat.unread(carol), [""; 0], "she is there");
 }
 
-// CONFORMANCE 5366-5.1 THREATS T18 T28
+// CONFORMANCE 5366-5.1-1 THREATS T18 T28
 #[test]
 fn an_invite_whose_list_is_not_taken_seats_nobody() {
     let many: String = (0..51).map(|nth| entry(&format!("sip:u{nth}@chat.example.com"), "")).collect();
@@ -171,7 +171,7 @@ fn an_invite_whose_list_is_not_taken_seats_nobody() {
     assert_eq!(chat.call(broken).unwrap_err().code(), 400);
 }
 
-// CONFORMANCE 5366-5.1
+// CONFORMANCE 5366-5.1-1
 #[test]
 fn who_may_not_invite_is_not_seated_with_a_list() {
     let mut chat = Chat::in_room(|policy| policy.invitations = Invitations::Moderators);
@@ -210,7 +210,7 @@ fn refer_list(entries: &str) -> Option<(String, String)> {
 
 const MULTIPLE: &str = "Require: multiple-refer, norefersub\nRefer-Sub: false\nRefer-To: <cid:cn35t8jf02@example.com>";
 
-// CONFORMANCE 4579-016 5368-7 5368-8
+// CONFORMANCE 4579-016 5368-7-1 5368-8-1
 #[test]
 fn a_refer_with_a_list_is_one_for_each_on_it() {
     let mut chat = Chat::new();
@@ -233,7 +233,7 @@ fn a_refer_with_a_list_is_one_for_each_on_it() {
     assert_eq!(chat.told(phone), [""; 0]);
 }
 
-// CONFORMANCE 4579-023 5368-8
+// CONFORMANCE 4579-023 5368-8-1
 #[test]
 fn a_moderator_removes_several_at_once() {
     let mut chat = Chat::with(|settings| {
@@ -252,7 +252,7 @@ fn a_moderator_removes_several_at_once() {
     }
 }
 
-// CONFORMANCE 5368-4 5368-5 THREATS T18
+// CONFORMANCE 5368-4-1 5368-5-1 THREATS T18
 #[test]
 fn a_list_of_referrals_is_taken_whole_or_not_at_all() {
     let mut chat = Chat::new();

@@ -5,7 +5,7 @@ use sim::people::{Caller, Chat, everywhere, everywhere_in, nothing};
 
 const GARDEN: &str = "sip:garden@chat.example.com";
 
-// CONFORMANCE 4579-021 4579-003 3891-3
+// CONFORMANCE 4579-021 4579-003 3891-3-1
 #[test]
 fn another_user_agent_takes_the_place_of_one() {
     everywhere(|chat| {
@@ -59,7 +59,7 @@ fn who_does_not_come_replaces_nobody() {
     chat.hears(alice, "Alice?");
 }
 
-// CONFORMANCE 4579-021 4579-020 3891-3 3911-4 THREATS T23
+// CONFORMANCE 4579-021 4579-020 3891-3-1 3911-4-1 THREATS T23
 #[test]
 fn only_ones_own_dialog_is_replaced() {
     let mut chat = Chat::new();
@@ -86,7 +86,7 @@ fn only_ones_own_dialog_is_replaced() {
     chat.hears(alice, "Nothing has happened");
 }
 
-// CONFORMANCE 4579-020 3911-4 THREATS T23
+// CONFORMANCE 4579-020 3911-4-1 THREATS T23
 #[test]
 fn one_joins_the_room_of_a_dialog() {
     let mut chat = Chat::new();
@@ -113,7 +113,7 @@ fn one_joins_the_room_of_a_dialog() {
     assert_eq!(chat.stage.node.signalling().census()[1], 3, "and no room is made");
 }
 
-// CONFORMANCE 4538-4 THREATS T22 T23
+// CONFORMANCE 4538-4-1 THREATS T22 T23
 #[test]
 fn who_names_their_dialog_refers_without_a_password() {
     let realm = "chat.example.com".to_owned();

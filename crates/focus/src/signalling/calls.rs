@@ -1,7 +1,8 @@
 //! The focus as caller (RFC 4579 §5.2, §5.5): a seat is kept for who is called, the room offers, and the answer seats them.
 //!
 //! A user of the domain is called at every place where it is registered, the first answer counts. Others are called where their
-//! URI leads, within the networks that the node may reach, or by way of its outbound proxy.
+//! URI leads, within the networks that the node may reach, or by way of its outbound proxy. A redirection is an answer like any
+//! other refusal: it is told, not followed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
