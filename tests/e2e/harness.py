@@ -22,6 +22,7 @@ domain = "localhost"
 data_dir = "{directory}/data"
 [sip]
 listen = ["udp://127.0.0.1:{sip}", "tcp://127.0.0.1:{sip}", "tls://127.0.0.1:{sips}"]
+{sip_rows}
 [msrp]
 listen = ["tcp://127.0.0.1:{msrp}", "tls://127.0.0.1:{msrps}"]
 [http]
@@ -50,13 +51,13 @@ password = "builder"
 class Server:
     """A server on free ports of loopback, with a room `lobby`; a context manager."""
 
-    def __init__(self, auth: str = "open"):
+    def __init__(self, auth: str = "open", sip_rows: str = ""):
         self.directory = tempfile.TemporaryDirectory(prefix="tertulia-")
         ports = free_ports(5)
         self.sip, self.sips, self.msrp, self.msrps, self.http = ports
         text = CONFIGURATION.format(
             directory=self.directory.name, auth=auth,
-            sip=self.sip, sips=self.sips, msrp=self.msrp, msrps=self.msrps, http=self.http,
+            sip=self.sip, sips=self.sips, msrp=self.msrp, msrps=self.msrps, http=self.http, sip_rows=sip_rows,
         )
         self.configuration = Path(self.directory.name, "tertulia.toml")
         self.configuration.write_text(text + (USERS if auth == "digest" else ""))

@@ -21,9 +21,9 @@ LOBBY = "sip:lobby@localhost"
 class Kamailio:
     """The proxy, on a free port of loopback, before the server's TCP port; a context manager."""
 
-    def __init__(self, onward: int):
+    def __init__(self, onward: int, port: int | None = None):
         self.directory = tempfile.TemporaryDirectory(prefix="tertulia-kamailio-")
-        self.port = free_ports(1)[0]
+        self.port = port or free_ports(1)[0]
         modules = next(Path("/usr/lib").glob("**/kamailio/modules"))
         text = (HERE / "kamailio.cfg").read_text()
         for name, value in {"PORT": self.port, "SERVER": onward, "MODULES": modules}.items():
@@ -128,6 +128,99 @@ class Caller(Participant):
         """A request within the dialog and its final answer."""
         self.request(method, self.target, self.dialog_to, body)
         return self.sip.read_final()
+
+
+class Callee(Caller):
+    """A user agent of another domain, registered at the proxy, that is called by a room."""
+
+    def __init__(self, name: str, proxy: Kamailio, server: Server):
+        super().__init__(name, proxy, server)
+        self.domain = "elsewhere.example"
+        self.uri = f"sip:{name}@{self.domain}"
+
+    def register(self) -> SipMessage:
+        self.request("REGISTER", f"sip:{self.domain}", f"<{self.uri}>", more="Expires: 600\n")
+        return self.sip.read_final()
+
+    def answer(self, request: SipMessage, status: str, body: str = "") -> None:
+        names = ("Via", "From", "Call-ID", "CSeq", "Record-Route")
+        rows = "".join(f"{name}: {value}\n" for name, value in request.rows if name in names)
+        to = request.get("To")
+        octets = crlf(body)
+        self.sip.write(
+            crlf(
+                f"SIP/2.0 {status}\n{rows}To: {to}{'' if ';tag=' in to else f';tag={self.tag}'}\n"
+                f"Contact: <sip:{self.name}@127.0.0.1:{self.sip.port}>\n"
+                + ("Content-Type: application/sdp\n" if octets else "")
+                + f"Content-Length: {len(octets)}\n\n"
+            )
+            + octets
+        )
+
+    def take_call(self, invite: SipMessage) -> None:
+        """Accepts, and is in the dialog as if it had called (RFC 3261 §12.1.1)."""
+        self.answer(invite, "200 OK", self.offer() + "a=setup:active\n")
+        ack = self.sip.read()
+        assert ack.start.startswith("ACK "), ack.octets
+        self.call, self.dialog_to = invite.get("Call-ID"), invite.get("From")
+        self.routes = [route.strip() for route in ",".join(invite.all("Record-Route")).split(",")]
+        self.target = re.search(r"<([^>]*)>", invite.get("Contact"))[1]
+        self.room_path = re.search(r"(?m)^a=path:(\S+)", invite.body.decode())[1].strip()
+
+
+class CalledThroughKamailio(unittest.TestCase):
+    """A room calls people of a domain that only its outbound proxy knows."""
+
+    def setUp(self) -> None:
+        port = free_ports(1)[0]
+        self.server = self.enterContext(Server(sip_rows=f'outbound_proxy = "sip:127.0.0.1:{port}"'))
+        self.proxy = self.enterContext(Kamailio(self.server.sip, port))
+        self.callee = Callee("carol", self.proxy, self.server)
+        self.addCleanup(self.callee.close)
+        self.alice = Participant("alice", self.server.sip)
+        self.addCleanup(self.alice.close)
+        self.alice.join(LOBBY)
+        self.alice.bind()
+
+    def told(self) -> tuple[str, str]:
+        """The state and the status line of the next NOTIFY, which is answered."""
+        notify = self.alice.sip.read()
+        self.assertTrue(notify.start.startswith("NOTIFY "), notify.octets)
+        rows = "".join(f"{name}: {value}\n" for name, value in notify.rows if name in ("Via", "From", "To", "Call-ID", "CSeq"))
+        self.alice.sip.write(crlf(f"SIP/2.0 200 OK\n{rows}Content-Length: 0\n\n"))
+        return notify.get("Subscription-State").split(";expires")[0], notify.body.decode().strip()
+
+    def refer(self, uri: str) -> None:
+        self.alice.request("REFER", self.alice.target, self.alice.dialog_to, more=f"Refer-To: <{uri}>\n")
+        accepted = self.alice.sip.read_final()
+        self.assertEqual(accepted.start, "SIP/2.0 202 Accepted", accepted.octets)
+        self.assertEqual(self.told(), ("active", "SIP/2.0 100 Trying"))
+
+    # CONFORMANCE 4579-012 4579-016
+    def test_a_user_agent_registered_there_is_called_and_seated(self) -> None:
+        self.assertEqual(self.callee.register().start, "SIP/2.0 200 OK")
+        self.refer(self.callee.uri)
+        invite = self.callee.sip.read()
+        self.assertEqual(invite.start, f"INVITE sip:carol@127.0.0.1:{self.callee.sip.port} SIP/2.0")
+        self.assertIn(";isfocus", invite.get("Contact"))
+        self.assertEqual(invite.get("Subject"), "Tea and talk")
+        self.assertEqual(invite.all("Route"), [])
+        self.callee.answer(invite, "180 Ringing")
+        self.assertEqual(self.told(), ("active", "SIP/2.0 180 Ringing"))
+        self.callee.take_call(invite)
+        self.assertEqual(self.told(), ("terminated;reason=noresource", "SIP/2.0 200 OK"))
+        self.assertIn(b" 200 OK\r\n", self.callee.bind())
+        # Within the dialog its requests go by the route set, and so do the server's.
+        self.assertEqual(self.callee.ask("OPTIONS").start, "SIP/2.0 200 OK")
+        self.server.terminate()
+        bye = self.callee.sip.read()
+        self.assertEqual(bye.start, f"BYE sip:carol@127.0.0.1:{self.callee.sip.port} SIP/2.0", bye.octets)
+        self.callee.answer(bye, "200 OK")
+
+    # CONFORMANCE 4579-016
+    def test_who_is_not_registered_is_not_found(self) -> None:
+        self.refer("sip:nobody@elsewhere.example")
+        self.assertEqual(self.told(), ("terminated;reason=noresource", "SIP/2.0 404 Not Found"))
 
 
 class BehindKamailio(unittest.TestCase):

@@ -343,6 +343,7 @@ impl Worker {
             Effect::Dismiss { seat, reason } => {
                 let cause = match reason {
                     Dismissal::CreatorLeft => Cause::CreatorLeft,
+                    Dismissal::Replaced => Cause::Replaced,
                     _ => Cause::RoomClosed,
                 };
                 self.dismiss(now, room, seat, cause);

@@ -144,6 +144,8 @@ pub(crate) struct Join {
     pub(crate) seat: SeatId,
     pub(crate) guest: Guest,
     pub(crate) media: Peer,
+    /// The seat of the same user that ends when this one is bound (RFC 3891).
+    pub(crate) replaces: Option<SeatId>,
 }
 
 /// The media side of a participant, from its session description.
@@ -241,4 +243,6 @@ pub(crate) enum Cause {
     RoomClosed,
     /// The room ended with its creator.
     CreatorLeft,
+    /// Another seat of the user has taken its place.
+    Replaced,
 }

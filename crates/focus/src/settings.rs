@@ -3,8 +3,9 @@
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use room::Policy;
+use room::{Address, Policy};
 
+use crate::desk::Standing;
 use crate::pace::Rate;
 
 pub use sip::Network;
@@ -84,6 +85,8 @@ pub struct Rooms {
     pub create: Create,
     /// The policy of such a room.
     pub defaults: RoomPolicy,
+    /// The user part of the URI that makes a new room for each call (RFC 4579 §5.4).
+    pub factory: Option<String>,
     /// Rooms that exist from the start and are never deleted.
     pub permanent: Vec<Definition>,
 }
@@ -104,6 +107,8 @@ pub struct Definition {
     pub name: String,
     /// What it is about.
     pub subject: Option<String>,
+    /// Who is what in it, and what who comes has to know.
+    pub standing: Standing,
     /// Its policy.
     pub policy: RoomPolicy,
 }
@@ -127,6 +132,19 @@ pub struct RoomPolicy {
     pub roster_interval: Duration,
     /// From so many users on, subscribers are told what changed instead of everything.
     pub roster_full_below: usize,
+    /// Who may have the room call somebody.
+    pub invitations: Invitations,
+}
+
+/// Who may have a room call somebody (RFC 4579 §5.5, RFC 5366).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Invitations {
+    /// Everybody who is in it, and those who may more.
+    Participants,
+    /// Its creator and its moderators.
+    Moderators,
+    /// Nobody.
+    Nobody,
 }
 
 impl Default for RoomPolicy {
@@ -140,6 +158,7 @@ impl Default for RoomPolicy {
             unaware_updates: false,
             roster_interval: Duration::from_secs(5),
             roster_full_below: 100,
+            invitations: Invitations::Participants,
         }
     }
 }

@@ -1,7 +1,8 @@
 //! The conference focus: the one owner of all SIP of a node (RFC 7701 §5, RFC 4579).
 //!
 //! An INVITE to a room goes through three stages: who calls is made sure of, the home of the room gives a seat, and
-//! the answer names the session that the seat's media will have. From then on dialog and seat end together.
+//! the answer names the session that the seat's media will have. From then on dialog and seat end together. Somebody whom a room
+//! calls comes in the other way round: a seat, an INVITE, a dialog.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{IpAddr, SocketAddr};
@@ -18,22 +19,32 @@ use crate::mail::{Letter, Mail};
 use crate::settings::{Auth, Settings};
 
 mod admission;
+mod bodies;
+mod calls;
 mod desk;
 mod join;
 mod media;
+mod named;
 mod notify;
 mod offers;
 mod people;
 mod presence;
+mod progress;
+mod refer;
 mod registrar;
+mod roles;
 mod rooms;
 mod roster;
 mod seat;
 mod subscriptions;
+pub mod uri_list;
 
 use admission::{Call, Purpose, Questions, Sources};
+use calls::Calls;
 use notify::Notifier;
 use people::People;
+use progress::Reports;
+use refer::Listed;
 use registrar::Registrar;
 use rooms::Directory;
 use seat::{Ending, Seat};
@@ -45,7 +56,7 @@ const COME_AGAIN: &str = "5";
 /// The lifetime of a nonce, in seconds.
 const NONCE: u64 = 300;
 /// What a room answers.
-const METHODS: [Method; 8] = [
+const METHODS: [Method; 9] = [
     Method::INVITE,
     Method::ACK,
     Method::BYE,
@@ -54,7 +65,15 @@ const METHODS: [Method; 8] = [
     Method::UPDATE,
     Method::SUBSCRIBE,
     Method::NOTIFY,
+    Method::REFER,
 ];
+/// The extensions that a room understands.
+const EXTENSIONS: [&str; 7] =
+    ["timer", "replaces", "join", "tdialog", "norefersub", "multiple-refer", "recipient-list-invite"];
+/// The event packages of a room.
+const ALLOW_EVENTS: &str = "conference, refer";
+/// The bodies that a room takes.
+const BODIES: [&str; 3] = ["application/sdp", "application/resource-lists+xml", "multipart/mixed"];
 
 /// What signalling is told.
 #[derive(Debug)]
@@ -134,6 +153,11 @@ pub enum Output {
         room: String,
         /// Who has called.
         creator: room::Address,
+    },
+    /// Such a room has been ended by who may: it is not to be kept any longer.
+    Gone {
+        /// The user part of its URI.
+        room: String,
     },
     /// Every dialog is over after [`Input::ShutDown`], or has had its time (4 s).
     Finished,
@@ -216,6 +240,11 @@ pub struct Signalling {
     questions: Questions,
     sources: Sources,
     registrar: Registrar,
+    /// Those whom rooms call.
+    calls: Calls,
+    /// Those who are to be called once the seat of who has listed them is answered.
+    listed: BTreeMap<SeatId, Listed>,
+    reports: Reports,
     /// The nicknames of all rooms in which they are unique in the domain.
     nicknames: NicknameRegistry,
     /// Counts seats; begins anywhere, as it stands in session descriptions.
@@ -260,6 +289,9 @@ impl Signalling {
             questions: Questions::default(),
             sources: Sources::default(),
             registrar: Registrar::default(),
+            calls: Calls::default(),
+            listed: BTreeMap::new(),
+            reports: Reports::default(),
             nicknames: NicknameRegistry::default(),
             next_seat,
             phase: Phase::Open,
@@ -287,6 +319,7 @@ impl Signalling {
         self.endpoint.handle_timeout(now);
         self.registrar.handle_timeout(now);
         self.notifier_due(now);
+        self.calls_due(now);
         while let Some(matter) = self.questions.overdue(now) {
             self.unanswered(now, matter);
         }
@@ -304,6 +337,7 @@ impl Signalling {
             self.questions.next_deadline(),
             self.registrar.poll_timeout(),
             self.notifier.poll_timeout(),
+            self.calls.poll_timeout(),
             closing,
         ];
         own.into_iter().flatten().min()
@@ -357,6 +391,11 @@ impl Signalling {
             Event::Request { transaction, request, source, dialog: None } => {
                 self.asked(now, transaction, request, source);
             }
+            Event::Request { transaction, request, source, dialog: Some(dialog) }
+                if request.method == Method::REFER =>
+            {
+                self.referred_within(now, transaction, &request, (dialog, source));
+            }
             Event::Request { transaction, request, dialog: Some(dialog), .. } => {
                 self.asked_within(now, transaction, &request, dialog);
             }
@@ -364,17 +403,28 @@ impl Signalling {
             Event::Ended { dialog, .. } => self.ended(now, dialog),
             Event::Acknowledged { dialog, request } => self.acknowledged(now, dialog, &request),
             Event::RefreshDue { dialog } => self.refresh(now, dialog),
-            Event::Accepted { client, response, .. } => self.refreshed(now, client, &response),
-            Event::Answered { client, response } => self.answered_to(now, client, Some(response.code)),
-            Event::Failed { client, .. } => self.answered_to(now, client, None),
+            // Each owner of requests of the focus' own knows them by their ids, and passes over those of others.
+            Event::Accepted { client, dialog, response } => {
+                self.callee_accepted(now, client, dialog, &response);
+                self.refreshed(now, client, &response);
+            }
+            Event::Answered { client, response } => {
+                self.callee_refused(now, client, response.code);
+                self.answered_to(now, client, Some(response.code));
+            }
+            Event::Failed { client, failure } => {
+                self.callee_silent(now, client, failure);
+                self.answered_to(now, client, None);
+            }
+            Event::Provisional { client, response } => self.callee_rings(now, client, &response),
             Event::MayRetry { dialog } => self.may_offer(now, dialog),
-            Event::Provisional { .. } => {}
         }
     }
 
     /// A NOTIFY or a re-INVITE of the focus has its answer, or will have none.
     fn answered_to(&mut self, now: Instant, client: ClientId, code: Option<u16>) {
         if !self.notified(now, client, code) {
+            self.reported(now, client, code.is_some_and(|code| (200..300).contains(&code)));
             self.not_refreshed(client, code);
         }
     }
@@ -390,6 +440,8 @@ impl Signalling {
             self.called(now, call(Purpose::Register, request));
         } else if request.method == Method::OPTIONS && names_somebody(&request) {
             self.called(now, call(Purpose::Options, request));
+        } else if request.method == Method::REFER {
+            self.referred(now, call(Purpose::Refer, request));
         } else {
             self.asked_of_server(now, transaction, &request);
         }
@@ -450,6 +502,7 @@ impl Signalling {
             self.hang_up(now, seat, Ending::ShutDown);
         }
         self.end_subscriptions(now);
+        self.give_up_all_calls(now);
     }
 
     fn respond(&mut self, now: Instant, transaction: TransactionId, answer: sip::Answer) {
@@ -478,8 +531,9 @@ fn endpoint_config(settings: &Settings) -> sip::Config {
         sent_by: settings.sip.iter().map(place).collect(),
         agent: settings.product.clone(),
         allow: METHODS.into_iter().chain([Method::REGISTER]).collect(),
-        supported: vec!["timer".to_owned()],
-        capabilities: vec![("Allow-Events".to_owned(), notify::PACKAGE.to_owned())],
+        supported: EXTENSIONS.map(str::to_owned).to_vec(),
+        accept: BODIES.map(str::to_owned).to_vec(),
+        capabilities: vec![("Allow-Events".to_owned(), ALLOW_EVENTS.to_owned())],
         outbound: outbound_ways(settings),
         outbound_proxy: settings.outbound_proxy.clone(),
         session_timers: Some(sip::SessionTimers::default()),

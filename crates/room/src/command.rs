@@ -44,6 +44,16 @@ pub enum Command<'a> {
         /// Who takes it.
         guest: Guest,
     },
+    /// Somebody wants a seat in the place of another of theirs (RFC 3891): when it enters, that one is dismissed, and its nickname
+    /// goes over. Answered like [`Join`](Self::Join), and the same where the other seat is not of the same account.
+    Replace {
+        /// The seat.
+        seat: SeatId,
+        /// Who takes it.
+        guest: Guest,
+        /// The one that it is to replace.
+        old: SeatId,
+    },
     /// The session's media are there, for the first time or again: from now on it is a member, listed and reached.
     Enter {
         /// The seat.

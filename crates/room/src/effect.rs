@@ -179,6 +179,8 @@ pub enum Dismissal {
     RoomDeleted,
     /// The room ends with its creator, who has left (RFC 7701 §4.1).
     CreatorLeft,
+    /// Another session of the user has come in its place (RFC 3891).
+    Replaced,
 }
 
 /// Why a wish is refused. Which code a protocol has for it is the protocol's matter.

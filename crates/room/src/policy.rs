@@ -68,12 +68,20 @@ pub enum Confusables {
     Refuse,
 }
 
+impl DeleteWhen {
+    /// Whether a room is over when nobody has a seat in it any more. Who keeps rooms by name decides by this too.
+    #[must_use]
+    pub fn ends_when_empty(self) -> bool {
+        self != Self::Never
+    }
+}
+
 /// When a room ends (RFC 7701 §4.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum DeleteWhen {
     /// When nobody has a seat any more.
     Empty,
-    /// When its creator leaves: everybody else is dismissed. Without a known creator it does not end by itself.
+    /// When its creator leaves: everybody else is dismissed. Without a known creator it ends when nobody has a seat any more.
     CreatorLeaves,
     /// Never by itself.
     Never,

@@ -99,16 +99,17 @@ impl Room {
         self.closed
     }
 
-    /// Whether the room may be forgotten: nobody has a seat, and it is closed or ends when it is empty.
+    /// Whether the room may be forgotten: nobody has a seat, and it is closed or ends then.
     pub fn is_over(&self) -> bool {
-        self.roster.is_empty() && (self.closed || self.policy.delete_when == DeleteWhen::Empty)
+        self.roster.is_empty() && (self.closed || self.policy.delete_when.ends_when_empty())
     }
 
     /// Carries out a command.
     pub fn handle_input(&mut self, now: Instant, command: Command<'_>) {
         match command {
-            Command::Join { seat, guest } => self.join(seat, guest),
-            Command::Enter { seat } => self.enter(seat),
+            Command::Join { seat, guest } => self.join(seat, guest, None),
+            Command::Replace { seat, guest, old } => self.join(seat, guest, Some(old)),
+            Command::Enter { seat } => self.enter(now, seat),
             Command::Suspend { seat } => self.suspend(seat),
             Command::Update { seat, capabilities } => self.update(seat, capabilities),
             Command::Mute { seat, muted } => {
@@ -153,19 +154,25 @@ impl Room {
         [self.nicknames.poll_timeout(), answer].into_iter().flatten().min()
     }
 
-    fn join(&mut self, seat: SeatId, guest: Guest) {
-        match self.admit(seat, guest.account.as_ref().unwrap_or(&guest.identity)) {
+    fn join(&mut self, seat: SeatId, guest: Guest, replaces: Option<SeatId>) {
+        let account = guest.account.as_ref().unwrap_or(&guest.identity);
+        let is_own = |old: &SeatId| self.roster.seat(*old).is_some_and(|old| old.account == *account);
+        let replaces = replaces.filter(is_own);
+        match self.admit(seat, account, replaces.is_some()) {
             Ok(()) => {
                 self.roster.add(seat, guest);
+                if let Some(seat) = self.roster.seat_mut(seat) {
+                    seat.replaces = replaces;
+                }
                 self.effects.push_back(Effect::Seated { seat });
             }
             Err(refusal) => self.effects.push_back(Effect::Refused { seat, refusal }),
         }
     }
 
-    /// Whether somebody gets a seat.
-    fn admit(&self, seat: SeatId, account: &Address) -> Result<(), Refusal> {
-        let own = self.roster.seats_of_account(account);
+    /// Whether somebody gets a seat, another of theirs ending with it or not.
+    fn admit(&self, seat: SeatId, account: &Address, replaces: bool) -> Result<(), Refusal> {
+        let own = self.roster.seats_of_account(account).saturating_sub(usize::from(replaces));
         if self.closed {
             Err(Refusal::Closed)
         } else if self.roster.seat(seat).is_some() {
@@ -179,7 +186,22 @@ impl Room {
         }
     }
 
-    fn enter(&mut self, id: SeatId) {
+    fn enter(&mut self, now: Instant, id: SeatId) {
+        self.take_place(id);
+        self.succeed(now, id);
+    }
+
+    /// The seat that a member has come to replace goes, and its nickname goes over.
+    fn succeed(&mut self, now: Instant, id: SeatId) {
+        let member = self.roster.seat_mut(id).filter(|seat| seat.is_present());
+        let Some(old) = member.and_then(|seat| seat.replaces.take()) else { return };
+        if self.roster.seat(old).is_some() {
+            self.hand_over_nickname(now, old, id);
+            self.effects.push_back(Effect::Dismiss { seat: old, reason: Dismissal::Replaced });
+        }
+    }
+
+    fn take_place(&mut self, id: SeatId) {
         let Some(seat) = self.roster.seat(id).filter(|seat| !seat.is_present() && !self.closed) else { return };
         let (identity, display_name) = (seat.identity.clone(), seat.display_name.clone());
         let shown = self.roster.shown(&identity);

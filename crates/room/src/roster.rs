@@ -56,6 +56,8 @@ pub(crate) struct Seat {
     /// A nickname about which the registry of the domain has been asked, and the wishes that wait behind it.
     pub(crate) pending: Option<Box<Pending>>,
     pub(crate) remembered: Remembered,
+    /// The seat that ends when this one enters.
+    pub(crate) replaces: Option<SeatId>,
     /// Grows with each seat that is taken.
     order: u64,
 }
@@ -113,6 +115,7 @@ impl Seat {
             nickname: None,
             pending: None,
             remembered: Remembered::default(),
+            replaces: None,
             order,
         }
     }

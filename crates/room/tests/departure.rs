@@ -166,7 +166,7 @@ fn a_room_that_nobody_is_in_is_deleted_at_once() {
 #[test]
 fn the_policy_says_when_a_room_is_over() {
     for (delete_when, over) in
-        [(DeleteWhen::Empty, true), (DeleteWhen::Never, false), (DeleteWhen::CreatorLeaves, false)]
+        [(DeleteWhen::Empty, true), (DeleteWhen::Never, false), (DeleteWhen::CreatorLeaves, true)]
     {
         let mut stage = stage(delete_when);
         stage.member(1, "sip:alice@d");

@@ -28,6 +28,8 @@ pub(crate) enum Errand {
     Asked(Request, oneshot::Sender<Answer>),
     /// A room has been made by calling it, by this user, and is to last.
     Keep(String, Address),
+    /// Such a room has been ended by who may.
+    Forget(String),
 }
 
 /// Where errands are brought to.
@@ -57,6 +59,7 @@ impl Clerk {
                     // Whoever has gone meanwhile finds it done.
                     let _ = tell.send(answer);
                 }
+                Errand::Forget(room) => self.forget_called(&room).await,
                 Errand::Keep(room, creator) => self.keep_called(&room, creator).await,
             }
         }

@@ -21,8 +21,8 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use focus::room::{Confusables, NicknameScope, Policy};
-use focus::settings::Network;
+use focus::room::{Address, Confusables, NicknameScope, Policy};
+use focus::settings::{Invitations, Network};
 use toml::de::DeTable;
 
 pub(crate) use reader::Problem;
@@ -64,6 +64,8 @@ pub(crate) struct Config {
     pub(crate) users: Vec<User>,
     /// Who makes a room by calling an unknown URI.
     pub(crate) create: Create,
+    /// The user part of the URI that makes a new room for each call.
+    pub(crate) factory: Option<String>,
     /// How such a room is.
     pub(crate) defaults: RoomPolicy,
     /// The rooms that are always there, in the order of the file.
@@ -264,6 +266,8 @@ pub(crate) struct RoomPolicy {
     pub(crate) roster_interval: Duration,
     /// From so many users on, subscribers are told what changed instead of everything.
     pub(crate) roster_full_below: u32,
+    /// Who may have the room call somebody.
+    pub(crate) invitations: Invitations,
 }
 
 impl Default for RoomPolicy {
@@ -286,6 +290,7 @@ impl Default for RoomPolicy {
             unaware_updates: false,
             roster_interval: Duration::from_secs(5),
             roster_full_below: 100,
+            invitations: Invitations::Participants,
         }
     }
 }
@@ -307,6 +312,8 @@ pub(crate) struct Room {
     /// The user part of its URI.
     pub(crate) name: String,
     pub(crate) subject: Option<String>,
+    /// Who may remove others from it.
+    pub(crate) moderators: Vec<Address>,
     pub(crate) policy: RoomPolicy,
     /// The keys that stand in its section: nobody changes them but the operator, in the file.
     pub(crate) said: BTreeSet<String>,
@@ -318,6 +325,7 @@ impl Config {
         let lobby = Room {
             name: "lobby".to_owned(),
             subject: None,
+            moderators: Vec::new(),
             policy: permanent(RoomPolicy::default()),
             said: BTreeSet::new(),
         };
@@ -364,6 +372,7 @@ impl Config {
             auth: Auth::Digest { realm: "localhost".to_owned(), md5: true },
             users: Vec::new(),
             create: Create::Users,
+            factory: None,
             defaults: RoomPolicy::default(),
             rooms: Vec::new(),
         }

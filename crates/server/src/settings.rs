@@ -7,6 +7,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use focus::Rate;
 use focus::settings::{self, Definition, Epoch, Media, Settings, SipAddress};
 use focus::signalling::Account;
+use focus::desk::Standing;
 use focus::sip::Transport;
 use focus::sip::auth::{Algorithm, ha1};
 
@@ -22,6 +23,7 @@ pub(crate) fn settings(config: &Config, sip: &[Listener], msrp: &[Listener], wor
         name: room.name.clone(),
         subject: room.subject.clone(),
         policy: policy(&room.policy),
+        standing: Standing { moderators: room.moderators.iter().cloned().collect(), ..Standing::default() },
     };
     Settings {
         domain: config.domain.clone(),
@@ -37,6 +39,7 @@ pub(crate) fn settings(config: &Config, sip: &[Listener], msrp: &[Listener], wor
                 config::Create::Nobody => settings::Create::Nobody,
             },
             defaults: policy(&config.defaults),
+            factory: config.factory.clone(),
             permanent: config.rooms.iter().map(definition).collect(),
         },
         media: Media { tcp: first(Protocol::Tcp), tls: first(Protocol::Tls) },
@@ -97,6 +100,7 @@ pub(crate) fn policy(policy: &config::RoomPolicy) -> settings::RoomPolicy {
         unaware_updates: policy.unaware_updates,
         roster_interval: policy.roster_interval,
         roster_full_below: policy.roster_full_below as usize,
+        invitations: policy.invitations,
     }
 }
 

@@ -16,7 +16,9 @@ use crate::script;
 use crate::stage::{Phone, Stage, permanent, settings};
 
 mod call;
+mod callee;
 mod caller;
+mod control;
 mod ear;
 mod media;
 mod watch;
@@ -24,6 +26,7 @@ mod words;
 
 pub use call::SipMessage;
 pub use caller::Caller;
+pub use control::Progress;
 pub use ear::{Frame, Message, Outcome};
 pub use words::{Chunk, Words, nothing, to};
 
@@ -336,10 +339,7 @@ impl Chat {
 
     /// The next SIP message on a phone that belongs to a call.
     pub fn sip(&mut self, phone: Phone, call_id: &str) -> Option<SipMessage> {
-        while !self.stage.is_silent(phone) {
-            let message = SipMessage::read(&self.stage.heard(phone));
-            self.heard.entry(phone).or_default().push_back(message);
-        }
+        self.gather(phone);
         let heard = self.heard.get_mut(&phone)?;
         let at = heard.iter().position(|message| message.header("Call-ID") == Some(call_id))?;
         heard.remove(at)
@@ -433,11 +433,12 @@ impl Guest {
             "{method} {room} SIP/2.0\r\n\
              Via: SIP/2.0/{transport} {name}.example.net;branch=z9hG4bK{}{branch};rport\r\n\
              Max-Forwards: 70\r\nFrom: <{uri}>;tag={}\r\nTo: {to}\r\nCall-ID: {}\r\nCSeq: {cseq} {method}\r\n\
-             Contact: <sip:{name}@{}>\r\n",
+             Contact: <sip:{name}@{}>{}\r\n",
             self.tag,
             self.tag,
             self.call_id,
             self.phone.address(),
+            self.caller.contact_params,
         );
         let further = self.caller.headers().iter().filter(|_| method == "INVITE");
         for line in further.cloned().chain(authorization.map(|value| format!("Authorization: {value}"))) {

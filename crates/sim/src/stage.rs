@@ -55,6 +55,9 @@ pub struct Stage {
     pub dialed: Vec<(LinkId, SocketAddr, bool)>,
     /// Where the node wants to have SIP connections, in order.
     pub called: Vec<(sip::Transport, SocketAddr)>,
+    wanted: VecDeque<(sip::ConnectionId, sip::Transport, SocketAddr)>,
+    /// What is to go out on connections that are not there yet.
+    queued: Vec<(sip::Hop, Vec<u8>)>,
     /// How questions are met.
     pub world: World,
     /// What the names in patterns stand for.
@@ -89,7 +92,7 @@ pub fn settings(now: Instant) -> Settings {
         hosts: vec!["192.0.2.1".to_owned()],
         product: "tertulia".to_owned(),
         auth: Auth::Open,
-        rooms: Rooms { create: Create::Users, defaults: RoomPolicy::default(), permanent: Vec::new() },
+        rooms: Rooms { create: Create::Users, defaults: RoomPolicy::default(), factory: None, permanent: Vec::new() },
         media: Media { tcp: Some((host.clone(), 2855)), tls: Some((host.clone(), 2856)) },
         sip: vec![SipAddress { transport: sip::Transport::Tcp, host, port: 5060 }],
         outbound: Vec::new(),
@@ -107,7 +110,7 @@ pub fn settings(now: Instant) -> Settings {
 #[must_use]
 pub fn permanent(name: &str, mut policy: RoomPolicy) -> Definition {
     policy.room.delete_when = room::DeleteWhen::Never;
-    Definition { name: name.to_owned(), subject: None, policy }
+    Definition { name: name.to_owned(), subject: None, policy, standing: focus::desk::Standing::default() }
 }
 
 impl Stage {
@@ -129,6 +132,8 @@ impl Stage {
             hosts: BTreeMap::new(),
             dialed: Vec::new(),
             called: Vec::new(),
+            wanted: VecDeque::new(),
+            queued: Vec::new(),
             world: World::Answers,
             captures: Captures::default(),
             finished: false,
@@ -161,6 +166,21 @@ impl Stage {
     pub fn udp_phone(&mut self) -> Phone {
         let phone = self.new_phone();
         self.phones.push(phone);
+        phone
+    }
+
+    /// The peer to which the node has wanted a SIP connection first, of those that are not there yet: now it is.
+    ///
+    /// # Panics
+    /// When the node wants none.
+    pub fn pick_up(&mut self) -> Phone {
+        let (connection, transport, remote) = self.wanted.pop_front().expect("a connection is wanted");
+        let phone = Phone { address: remote, connection: Some(connection.0) };
+        self.phones.push(phone);
+        for (hop, octets) in std::mem::take(&mut self.queued) {
+            self.deliver(hop, octets);
+        }
+        self.tell(Input::Sip(sip::Input::Opened { connection, transport, local: local(), remote }));
         phone
     }
 
@@ -403,8 +423,9 @@ impl Stage {
                     };
                     self.node.handle_signalling(self.now, Input::Answer { id, answer });
                 }
-                NodeOutput::Signalling(Output::Connect { transport, remote, .. }) => {
-                    self.called.push((transport, remote))
+                NodeOutput::Signalling(Output::Connect { connection, transport, remote, .. }) => {
+                    self.called.push((transport, remote));
+                    self.wanted.push_back((connection, transport, remote));
                 }
                 NodeOutput::Signalling(Output::Finished) => self.finished = true,
                 NodeOutput::Signalling(Output::Desk { answer, .. }) => self.desk.push(answer),
@@ -424,8 +445,12 @@ impl Stage {
             sip::Hop::Connection(id) => phone.connection == Some(id.0),
             sip::Hop::Datagram { remote, .. } => phone.connection.is_none() && phone.address == remote,
         });
-        if let Some(phone) = phone {
-            self.heard.entry(*phone).or_default().push_back(octets);
+        match (phone, hop) {
+            (Some(phone), _) => self.heard.entry(*phone).or_default().push_back(octets),
+            (None, sip::Hop::Connection(id)) if self.wanted.iter().any(|(wanted, ..)| *wanted == id) => {
+                self.queued.push((hop, octets));
+            }
+            (None, _) => {}
         }
     }
 

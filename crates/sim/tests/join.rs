@@ -262,8 +262,10 @@ fn options_tells_what_an_invite_would_get() {
     let contact = answer.header("Contact").unwrap();
     assert!(contact.starts_with("<sip:lobby@chat.example.com") && contact.contains(";isfocus"), "{contact}");
     let allowed: Vec<&str> = answer.all("Allow").flat_map(|value| value.split(", ")).collect();
-    assert_eq!(allowed, ["INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "UPDATE", "SUBSCRIBE", "NOTIFY", "REGISTER"]);
-    assert_eq!(answer.header("Accept"), Some("application/sdp"));
+    let expected =
+        ["INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "UPDATE", "SUBSCRIBE", "NOTIFY", "REFER", "REGISTER"];
+    assert_eq!(allowed, expected);
+    assert_eq!(answer.header("Accept"), Some("application/sdp, application/resource-lists+xml, multipart/mixed"));
 
     assert_eq!(ask(&mut chat, "sip:nowhere@chat.example.com").code(), 404);
     let server = ask(&mut chat, "sip:chat.example.com");

@@ -47,10 +47,10 @@ fn alice_joins(stage: &mut Stage) -> Phone {
         To: Chatroom 22 <sip:chatroom22@chat.example.com>;tag={alice_remote_tag}
         Call-ID: 3848276298220188511@atlanta.example.com
         CSeq: 1 INVITE
-        Contact: <sip:chatroom22@chat.example.com;transport=tcp>;methods=\"INVITE,ACK,BYE,CANCEL,OPTIONS,UPDATE,SUBSCRIBE,NOTIFY\";automata;isfocus;message;event=\"conference\"
-        Allow: INVITE, ACK, BYE, CANCEL, OPTIONS, UPDATE, SUBSCRIBE, NOTIFY, REGISTER
-        Supported: timer
-        Allow-Events: conference
+        Contact: <sip:chatroom22@chat.example.com;transport=tcp>;methods=\"INVITE,ACK,BYE,CANCEL,OPTIONS,UPDATE,SUBSCRIBE,NOTIFY,REFER\";automata;isfocus;message;event=\"conference\"
+        Allow: INVITE, ACK, BYE, CANCEL, OPTIONS, UPDATE, SUBSCRIBE, NOTIFY, REFER, REGISTER
+        Supported: timer, replaces, join, tdialog, norefersub, multiple-refer, recipient-list-invite
+        Allow-Events: conference, refer
         Server: tertulia
         Content-Type: application/sdp
         Content-Length: {length}

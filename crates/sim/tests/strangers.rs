@@ -37,7 +37,7 @@ fn no_method_passes_without_credentials() {
         ("OPTIONS", "sip:chat.example.com", 200),
         ("MESSAGE", lobby, 405),
         ("SUBSCRIBE", lobby, 401),
-        ("REFER", lobby, 405),
+        ("REFER", lobby, 401),
         ("PUBLISH", lobby, 405),
         ("INFO", lobby, 405),
         ("PRACK", lobby, 405),

@@ -110,9 +110,13 @@ fn session_id(home: WorkerId, workers: u8, rng: &mut dyn Rng) -> Box<str> {
 impl Worker {
     /// Somebody admitted takes a seat, or is told why not.
     pub(crate) fn join(&mut self, now: Instant, join: Join) {
-        let Join { room, seat: id, guest, media } = join;
+        let Join { room, seat: id, guest, media, replaces } = join;
         let (identity, capabilities) = (guest.identity.clone(), guest.capabilities.clone());
-        let answers = self.command(now, room, Command::Join { seat: id, guest }, None);
+        let command = match replaces {
+            Some(old) => Command::Replace { seat: id, guest, old },
+            None => Command::Join { seat: id, guest },
+        };
+        let answers = self.command(now, room, command, None);
         if let Some(refusal) = answers.refused {
             return self.post(Place::Signalling, Letter::Declined { seat: id, refusal });
         }
@@ -148,9 +152,10 @@ impl Worker {
         self.homes.rooms.get_mut(&room)?.seats.get_mut(&id)
     }
 
-    /// Nobody has bound the session in time.
+    /// Nobody has bound the session in time. Before the peer is known nobody can: its time begins then, and until then signalling
+    /// waits for it.
     pub(crate) fn bind_expired(&mut self, now: Instant, room: RoomId, id: SeatId) {
-        let state = self.seat_mut(room, id).map(|seat| seat.state);
+        let state = self.seat_mut(room, id).filter(|seat| !seat.peer.path.is_empty()).map(|seat| seat.state);
         if matches!(state, Some(State::Awaited(since)) if since + BIND_WITHIN <= now) {
             self.dismiss(now, room, id, Cause::NotBound);
         }
@@ -286,9 +291,17 @@ impl Worker {
         self.command(now, room, update, None);
         let Some(seat) = self.seat_mut(room, id) else { return };
         let moves = seat.peer.path != peer.path || seat.peer.secure != peer.secure;
+        let was_unknown = seat.peer.path.is_empty();
         (seat.peer, seat.capabilities) = (peer.clone(), capabilities.clone());
         let session = match seat.state {
-            State::Awaited(_) => Some(seat.session.clone()),
+            State::Awaited(_) => {
+                let session = seat.session.clone();
+                if was_unknown {
+                    seat.state = State::Awaited(now);
+                    self.timers.set(now + BIND_WITHIN, Timer::Bind(room, id));
+                }
+                Some(session)
+            }
             State::Bound(worker) if !moves => {
                 let session = seat.session.clone();
                 self.tell_session(worker, id, peer, capabilities);

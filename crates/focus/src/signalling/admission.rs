@@ -35,6 +35,8 @@ pub(super) enum Purpose {
     Subscribe,
     /// An OPTIONS asks what an INVITE would get (RFC 3261 §11.2).
     Options,
+    /// A REFER wants something of a room (RFC 3515).
+    Refer,
 }
 
 /// A request whose sender is being made sure of.
@@ -49,6 +51,8 @@ pub(super) struct Call {
 pub(super) enum Matter {
     /// Whether somebody gets in.
     Call(Call),
+    /// Whom the room is to call.
+    Callee(SeatId),
     /// Where the media of a seat are to be fetched.
     Media { seat: SeatId, port: u16 },
     /// Where a request of our own goes.
@@ -56,6 +60,7 @@ pub(super) enum Matter {
 }
 
 /// Who calls, made sure of.
+#[derive(Clone, Debug)]
 pub(super) struct Caller {
     pub(super) identity: Address,
     pub(super) aliases: Vec<Address>,
@@ -67,6 +72,16 @@ impl Caller {
     pub(super) fn known_as(&self) -> Vec<Address> {
         std::iter::once(&self.identity).chain(&self.aliases).cloned().collect()
     }
+
+    /// Whether an address is one of theirs.
+    pub(super) fn is_known_as(&self, address: &Address) -> bool {
+        self.identity == *address || self.aliases.contains(address)
+    }
+
+    /// Whether both are the same user.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        self.identity == other.identity
+    }
 }
 
 /// How fast each address calls.
@@ -76,8 +91,14 @@ pub(super) struct Sources {
 }
 
 impl Sources {
+    /// When something more that comes of a call from there may be done: at once within the rate, else in its turn.
+    pub(super) fn turn(&mut self, now: Instant, source: IpAddr, rate: Option<Rate>) -> Instant {
+        let pace = rate.and_then(|rate| Some((rate, self.paces.get_mut(&source)?)));
+        pace.and_then(|(rate, pace)| pace.take(now, rate)).unwrap_or(now)
+    }
+
     /// Whether another call from there is within the rate.
-    fn admit(&mut self, now: Instant, source: IpAddr, rate: Option<Rate>) -> bool {
+    pub(super) fn admit(&mut self, now: Instant, source: IpAddr, rate: Option<Rate>) -> bool {
         let Some(rate) = rate else { return true };
         if self.paces.len() >= MAX_SOURCES {
             self.paces.retain(|_, pace| !pace.is_even(now));
@@ -188,6 +209,7 @@ impl Signalling {
     pub(super) fn unanswered(&mut self, now: Instant, matter: Matter) {
         match matter {
             Matter::Call(call) => self.refuse_for_now(now, call.transaction),
+            Matter::Callee(seat) => self.give_up_call(now, seat, 503),
             Matter::Media { seat, .. } => self.hang_up(now, seat, Ending::Switch(Cause::NotBound)),
             Matter::Way(id) => self.sought(now, id, Found::Addresses(Vec::new())),
         }
@@ -197,6 +219,7 @@ impl Signalling {
     pub(super) fn answered(&mut self, now: Instant, id: QuestionId, answer: Answer) {
         match (self.questions.take(id), answer) {
             (Some(Matter::Call(call)), Answer::Account(account)) => self.known(now, call, account),
+            (Some(Matter::Callee(seat)), Answer::Account(account)) => self.callee_known(now, seat, account.as_ref()),
             (Some(Matter::Media { seat, port }), Answer::Addresses(addresses)) => {
                 self.dial(now, seat, &addresses, port);
             }
@@ -323,6 +346,6 @@ pub(super) fn is_nameless(address: &Address) -> bool {
 }
 
 /// The addresses of an account, the one by which it is known first.
-fn addresses(account: &Account) -> impl Iterator<Item = Address> {
+pub(super) fn addresses(account: &Account) -> impl Iterator<Item = Address> {
     std::iter::once(&account.uri).chain(&account.aliases).filter_map(|uri| Address::parse(uri).ok())
 }

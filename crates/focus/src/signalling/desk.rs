@@ -7,8 +7,8 @@ use std::time::Instant;
 use room::{Address, SeatId};
 
 use super::admission::Caller;
-use super::rooms::Entry;
-use super::seat::Ending;
+use super::rooms::{Entry, Opening};
+use super::seat::{Ending, Seat};
 use super::{Output, Phase, Signalling};
 use crate::desk::{Answer, Change, Charter, Command, DeskId, Person, Refusal, Standing, Summary, View};
 use crate::mail::Letter;
@@ -116,7 +116,7 @@ impl Signalling {
     fn account_of(&mut self, room: &str, user: Address) -> Result<Address, Refusal> {
         let id = self.entry(room)?.id;
         let seat = self.seats_of(id, &user).find(|seat| seat.is_private && seat.identity == user);
-        Ok(seat.map_or(user, |seat| seat.account.clone()))
+        Ok(seat.map_or(user, |seat| seat.user.identity.clone()))
     }
 
     /// A user is not heard any more, or is again: in all sessions, those to come among them.
@@ -127,7 +127,7 @@ impl Signalling {
         let (id, home, standing) = (entry.id, entry.home, entry.standing.clone());
         for seat_id in self.seats_in(room, |_| true) {
             let Some(seat) = self.seats.get_mut(&seat_id) else { continue };
-            let muted = standing.silences(&seat.known_as);
+            let muted = standing.silences(&seat.user.known_as());
             if std::mem::replace(&mut seat.is_muted, muted) != muted {
                 self.post(home, Letter::Mute { room: id, seat: seat_id, muted });
                 self.shown_muted(now, id, seat_id, muted);
@@ -152,9 +152,8 @@ impl Signalling {
             return Err(Refusal::Unnameable);
         }
         let Charter { subject, policy, creator, standing } = charter;
-        self.open_room(room, subject, policy, creator).ok_or(Refusal::Unnameable)?;
-        self.entry(room)?.standing = standing;
-        Ok(())
+        let opening = Opening { name: room, subject, policy, creator, standing, is_permanent: true };
+        self.open_room(opening).ok_or(Refusal::Unnameable)
     }
 
     /// Ends a room. Its dialogs get their BYE before its home hears of it, so that they say why.
@@ -180,15 +179,16 @@ impl Signalling {
         default: (u16, &str),
         reason: Option<&str>,
     ) -> usize {
-        let seats = self.seats_in(room, |known_as| known_as.contains(user));
+        let seats = self.seats_in(room, |seat| seat.is_known_as(user));
         let goodbye = Ending::SentAway(goodbye(default, reason).into());
         seats.iter().for_each(|id| self.hang_up(now, *id, goodbye.clone()));
         seats.len()
     }
 
-    pub(super) fn seats_in(&self, room: &str, who: impl Fn(&[Address]) -> bool) -> Vec<SeatId> {
-        let seats = self.seats.iter().filter(|(_, seat)| seat.name == room && who(&seat.known_as));
-        seats.map(|(id, _)| *id).collect()
+    /// The seats that people have in a room, or are about to.
+    pub(super) fn seats_in(&self, room: &str, is_it: impl Fn(&Seat) -> bool) -> Vec<SeatId> {
+        let seats = self.rooms.get(room).into_iter().flat_map(|entry| &entry.seats);
+        seats.filter(|id| self.seats.get(id).is_some_and(&is_it)).copied().collect()
     }
 
     /// Who has how many seats in each room.

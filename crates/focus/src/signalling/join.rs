@@ -1,19 +1,23 @@
 //! Joining and leaving (RFC 7701 §5.2, §5.3): an INVITE, a seat at the room's home, a dialog.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use msrp::sdp::Originator;
-use room::{Address, Capabilities, Guest, Refusal, SeatId};
+use room::{Address, Capabilities, DeleteWhen, Guest, Refusal, SeatId};
+use sip::typed::NameAddr;
 use sip::{Answer, DialogId, Request, Source, TransactionId, Transport};
 
 use super::admission::{Call, Caller, Purpose, is_nameless};
 use super::media::{Agreed, Unfit};
+use super::named::Named;
+use super::refer::Listed;
 use super::rooms::{Entry, NoRoom, room_name};
 use super::seat::{Ending, Seat, Stage, Terms};
-use super::{METHODS, Signalling, registrar};
+use super::{METHODS, Signalling, bodies, registrar};
 use crate::ids::{RoomId, WorkerId};
 use crate::mail::{Join, Letter};
-use crate::settings::{Create, Media, RoomPolicy, Settings};
+use crate::settings::{Create, Invitations, Media, RoomPolicy, Settings, SipAddress};
 
 /// The header field of a 200 that tells a private participant by what URI it is known (decision D45).
 const OWN_URI: &str = "Chat-Identity";
@@ -26,6 +30,7 @@ impl Signalling {
     pub(super) fn admitted(&mut self, now: Instant, call: &Call, caller: Caller) {
         let result = match call.purpose {
             Purpose::Join => self.ask_for_seat(call, caller),
+            Purpose::Refer => self.refer(now, call, &caller),
             Purpose::Register => self.register(now, call, &caller),
             Purpose::Options => self.tell_of_room(now, call, &caller),
             Purpose::Subscribe => self.subscribe(now, call, &caller),
@@ -47,54 +52,55 @@ impl Signalling {
 
     /// Asks the home of a room for a seat. The room is made, if it must be, only for an offer that it takes.
     fn ask_for_seat(&mut self, call: &Call, caller: Caller) -> Result<(), Unfit> {
-        let name = room_name(&self.settings, &call.request.uri).ok_or(NOT_FOUND)?;
+        let caller = Arc::new(caller);
+        let Goal { name, is_factory, replaces } = self.goal(&call.request, &caller)?;
         let terms = match self.rooms.get(&name) {
             Some(entry) if !entry.admits(&caller) => return Err(not_admitted(entry)),
             Some(entry) => self.terms(call, &entry.policy)?,
-            None if self.settings.rooms.create == Create::Nobody => return Err(NOT_FOUND),
+            None if self.settings.rooms.create == Create::Nobody && !is_factory => return Err(NOT_FOUND),
             None => self.terms(call, &self.settings.rooms.defaults)?,
         };
+        let listed = self.listed(call, &caller, &name)?;
+        if is_factory {
+            self.open_made(&name, &caller.identity).map_err(no_room)?;
+        }
         self.find_or_open(&name, &caller.identity).map_err(no_room)?;
         let entry = self.rooms.get(&name).ok_or(NOT_FOUND)?;
         let (room, home, policy, subject) = (entry.id, entry.home, entry.policy.clone(), entry.subject.clone());
-        self.next_seat = self.next_seat.wrapping_add(1);
-        let id = SeatId(self.next_seat);
+        let id = self.new_seat();
         let (media, capabilities) = terms.of_caller(&policy);
-        let mut known_as = caller.known_as();
-        let is_muted = entry.standing.silences(&known_as);
+        let is_muted = entry.standing.silences(&caller.known_as());
         let is_private = wants_privacy(&call.request);
-        let guest = match is_private {
-            true => self.private_guest(caller, capabilities)?,
-            false => public_guest(caller, capabilities),
+        let (user, guest) = match is_private {
+            true => self.private_guest(caller.clone(), capabilities)?,
+            false => (caller.clone(), public_guest(&caller, capabilities)),
         };
-        if is_private {
-            known_as.push(guest.identity.clone());
-        }
         let seat = Seat {
             room,
             identity: guest.identity.clone(),
-            account: guest.account.clone().unwrap_or_else(|| guest.identity.clone()),
             is_private,
             name: name.clone(),
             home,
-            known_as,
             is_muted,
             is_outdated: false,
+            invited_by: None,
             policy,
+            user,
             media: terms,
             session: String::new(),
             offers: 0,
             undialed: false,
             contact: contact(&self.settings, &call.request.uri, &call.source, &name),
             // Its two lowest bits are not used.
-            originator: Originator::new(self.next_seat << 2, &self.settings.domain),
+            originator: Originator::new(id.0 << 2, &self.settings.domain),
             stage: Stage::Joining { transaction: call.transaction, subject },
         };
-        self.rooms.seat_taken(&name);
+        self.rooms.seat_taken(&name, id);
         self.people.sit_down(id, &seat);
         self.seats.insert(id, seat);
         self.joining.insert(call.transaction, id);
-        self.post(home, Letter::Join(Box::new(Join { room, seat: id, guest, media })));
+        self.listed.extend(listed.map(|listed| (id, listed)));
+        self.post(home, Letter::Join(Box::new(Join { room, seat: id, guest, media, replaces })));
         if is_muted {
             self.post(home, Letter::Mute { room, seat: id, muted: true });
         }
@@ -102,20 +108,85 @@ impl Signalling {
     }
 
     /// Somebody who is known to others by a URI that says nothing, in this seat alone (RFC 7701 §5.2, RFC 4575 §5.6, RFC 5767).
-    fn private_guest(&mut self, caller: Caller, capabilities: Capabilities) -> Result<Guest, Unfit> {
+    /// Who is believed without proof may have come without a name: the seat is all that there is of them then.
+    fn private_guest(
+        &mut self,
+        caller: Arc<Caller>,
+        capabilities: Capabilities,
+    ) -> Result<(Arc<Caller>, Guest), Unfit> {
         let lot = msrp::encode::ident(self.endpoint.chance(), LOT).to_ascii_lowercase();
         let identity = Address::parse(&format!("sip:anonymous{lot}@anonymous.invalid"));
         let identity = identity.map_err(|_| Unfit { code: 500, reason: "" })?;
-        // Who is believed without proof may have come without a name: the seat is all that there is of them then.
-        let account = Some(caller.identity).filter(|account| !is_nameless(account));
-        let display_name = Some(format!("Anonymous{lot}"));
-        Ok(Guest { identity, account, aliases: Vec::new(), display_name, capabilities })
+        let user = match is_nameless(&caller.identity) {
+            true => Arc::new(Caller { identity: identity.clone(), aliases: Vec::new(), display_name: None }),
+            false => caller,
+        };
+        let (account, display_name) = (Some(user.identity.clone()), Some(format!("Anonymous{lot}")));
+        Ok((user, Guest { identity, account, aliases: Vec::new(), display_name, capabilities }))
+    }
+
+    /// An id that no seat has had.
+    pub(super) fn new_seat(&mut self) -> SeatId {
+        self.next_seat = self.next_seat.wrapping_add(1);
+        SeatId(self.next_seat)
+    }
+
+    /// What an INVITE is for: a room by its name, one that is yet to be made, or where a dialog is that it names.
+    fn goal(&mut self, request: &Request, caller: &Caller) -> Result<Goal, Unfit> {
+        let name = room_name(&self.settings, &request.uri).ok_or(NOT_FOUND)?;
+        if self.is_of_room(request, caller) {
+            // A room that would call a room would go on calling.
+            return Err(Unfit { code: 482, reason: "" });
+        }
+        let named = self.named(request, caller, self.rooms.get(&name).is_some())?;
+        if let Named::Join(other) | Named::Replace(other) = named {
+            let name = self.seats.get(&other).map(|seat| seat.name.clone()).ok_or(NOT_FOUND)?;
+            let replaces = matches!(named, Named::Replace(_)).then_some(other);
+            return Ok(Goal { name, is_factory: false, replaces });
+        }
+        let is_factory = self.settings.rooms.factory.as_ref() == Some(&name);
+        let name = if is_factory { self.endpoint.random_token() } else { name };
+        Ok(Goal { name, is_factory, replaces: None })
+    }
+
+    /// Who else is to be called, as the INVITE lists them, if the caller may have them called (RFC 5366 §5.1).
+    fn listed(&self, call: &Call, caller: &Arc<Caller>, name: &str) -> Result<Option<Listed>, Unfit> {
+        let Some(list) = bodies::recipients(&call.request)? else { return Ok(None) };
+        let list = self.once_each(list);
+        match self.rooms.get(name) {
+            Some(entry) => self.may_invite(entry, caller, true)?,
+            None if self.settings.rooms.defaults.invitations == Invitations::Nobody => {
+                return Err(Unfit { code: 403, reason: "" });
+            }
+            None => {}
+        }
+        let listed = Listed::of(&list, caller.clone(), call.source, |uri| self.check_callable(uri))?;
+        let room = self.rooms.get(name).map_or(RoomId(0), |entry| entry.id);
+        self.has_room_for_calls(room, &caller.identity, listed.len())?;
+        Ok(Some(listed))
+    }
+
+    /// Makes the room that a call of the factory is for (RFC 4579 §5.4, §5.12): it ends with its creator.
+    fn open_made(&mut self, name: &str, creator: &Address) -> Result<(), NoRoom> {
+        let mut policy = self.settings.rooms.defaults.clone();
+        policy.room.delete_when = DeleteWhen::CreatorLeaves;
+        self.open_for(name, creator, policy)
+    }
+
+    /// Whether it is a room of this server that calls: it says that it is a focus. A user may have a name that a room has too.
+    fn is_of_room(&self, request: &Request, caller: &Caller) -> bool {
+        let address = &caller.identity;
+        let is_focus = || request.header("Contact").and_then(|contact| NameAddr::parse(contact).ok());
+        self.settings.is_ours(address.host_without_port())
+            && self.rooms.get(address.user()).is_some()
+            && is_focus().is_some_and(|contact| contact.param("isfocus").is_some())
     }
 
     /// What an INVITE says of the media: an offer, or the wish for one.
     fn terms(&self, call: &Call, policy: &RoomPolicy) -> Result<Terms, Unfit> {
-        if !call.request.body.is_empty() {
-            let agreed = Agreed::on(&call.request.body, &self.settings, policy)?;
+        let body = bodies::session(&call.request.headers, &call.request.body)?;
+        if !body.is_empty() {
+            let agreed = Agreed::on(&body, &self.settings, policy)?;
             return Ok(Terms::Agreed(Box::new(agreed)));
         }
         let Media { tcp, tls } = &self.settings.media;
@@ -129,18 +200,27 @@ impl Signalling {
     /// An OPTIONS gets what an INVITE would, as far as its room decides (RFC 3261 §11.2).
     fn tell_of_room(&mut self, now: Instant, call: &Call, caller: &Caller) -> Result<(), Unfit> {
         let name = room_name(&self.settings, &call.request.uri).ok_or(NOT_FOUND)?;
+        let answer = Answer::new(200);
+        if self.settings.rooms.factory.as_ref() == Some(&name) {
+            // The factory itself is no focus.
+            self.respond(now, call.transaction, answer);
+            return Ok(());
+        }
         match self.rooms.get(&name) {
             Some(entry) if !entry.admits(caller) => return Err(not_admitted(entry)),
             None if self.settings.rooms.create == Create::Nobody => return Err(NOT_FOUND),
             _ => {}
         }
         let contact = contact(&self.settings, &call.request.uri, &call.source, &name);
-        self.respond(now, call.transaction, Answer::new(200).contact(contact));
+        self.respond(now, call.transaction, answer.contact(contact));
         Ok(())
     }
 
     /// The home has given a seat: the INVITE is answered, and seat and dialog belong together.
     pub(super) fn joined(&mut self, now: Instant, id: SeatId, session: &str) {
+        if self.calls.has(id) {
+            return self.ring(now, id, session);
+        }
         let Some(seat) = self.seats.get_mut(&id) else { return };
         let Stage::Joining { transaction, subject } = &seat.stage else { return };
         let (transaction, subject) = (*transaction, subject.clone());
@@ -154,7 +234,11 @@ impl Signalling {
         match (self.endpoint.accept(now, transaction, answer), self.seats.get_mut(&id)) {
             (Ok(dialog), Some(seat)) => {
                 seat.stage = Stage::Seated { dialog, reoffer: None };
+                let name = seat.name.clone();
                 self.dialogs.insert(dialog, id);
+                if let Some(listed) = self.listed.remove(&id) {
+                    self.invite_listed(now, &name, listed);
+                }
             }
             _ => {
                 self.refuse_for_now(now, transaction);
@@ -165,6 +249,9 @@ impl Signalling {
 
     /// The home has no seat to give.
     pub(super) fn declined(&mut self, now: Instant, id: SeatId, refusal: Refusal) {
+        if self.calls.has(id) {
+            return self.no_seat_for_callee(now, id, refusal);
+        }
         let Some(Stage::Joining { transaction, .. }) = self.seats.get(&id).map(|seat| &seat.stage) else { return };
         let transaction = *transaction;
         let unfit = match refusal {
@@ -190,6 +277,7 @@ impl Signalling {
                 let transaction = *transaction;
                 self.refuse_for_now(now, transaction);
             }
+            Some(Stage::Calling) => return self.give_up_call(now, id, 487),
             None => return,
         }
         self.vacate(now, id, Some(ending));
@@ -228,12 +316,14 @@ impl Signalling {
     pub(super) fn forget(&mut self, now: Instant, id: SeatId, ending: Option<Ending>) -> Option<(WorkerId, RoomId)> {
         let seat = self.seats.remove(&id)?;
         self.people.stand_up(id, &seat);
+        self.listed.remove(&id);
         match seat.stage {
+            Stage::Calling => {}
             Stage::Joining { transaction, .. } => drop(self.joining.remove(&transaction)),
             Stage::Seated { dialog, .. } => drop(self.dialogs.remove(&dialog)),
         }
-        self.seat_given_up(now, seat.room, id, &seat.account, ending);
-        self.free_seat(now, &seat.name);
+        self.seat_given_up(now, seat.room, id, &seat.user.identity, ending);
+        self.free_seat(now, &seat.name, id);
         Some((seat.home, seat.room))
     }
 }
@@ -243,6 +333,14 @@ fn not_admitted(entry: &Entry) -> Unfit {
     if entry.standing.hidden { NOT_FOUND } else { Unfit { code: 403, reason: "Not Admitted" } }
 }
 
+/// What an INVITE is for.
+struct Goal {
+    name: String,
+    is_factory: bool,
+    /// The seat of the same user that is to end.
+    replaces: Option<SeatId>,
+}
+
 fn no_room(no_room: NoRoom) -> Unfit {
     match no_room {
         NoRoom::Unknown => NOT_FOUND,
@@ -250,7 +348,8 @@ fn no_room(no_room: NoRoom) -> Unfit {
     }
 }
 
-fn public_guest(Caller { identity, aliases, display_name }: Caller, capabilities: Capabilities) -> Guest {
+pub(super) fn public_guest(caller: &Caller, capabilities: Capabilities) -> Guest {
+    let Caller { identity, aliases, display_name } = caller.clone();
     Guest { identity, account: None, aliases, display_name, capabilities }
 }
 
@@ -276,9 +375,27 @@ pub(super) fn contact(settings: &Settings, uri: &str, source: &Source, name: &st
         Transport::Tls if scheme == "sip" => ";transport=tls",
         _ => "",
     };
+    featured(&format!("{scheme}:{name}@{host}{port}{transport}"))
+}
+
+/// The Contact of a room to who has not called it: the place where SIP is spoken over that transport, or the first one.
+pub(super) fn own_contact(settings: &Settings, name: &str, transport: Option<Transport>) -> String {
+    let same = settings.sip.iter().find(|place| Some(place.transport) == transport);
+    // Who came over a WebSocket goes back over it, wherever that may be.
+    let place = same.or_else(|| settings.sip.first());
+    let Some(SipAddress { transport, host, port }) = place else {
+        return featured(&format!("sip:{name}@{}", settings.domain));
+    };
+    let transport = match transport {
+        Transport::Tcp => ";transport=tcp",
+        Transport::Tls => ";transport=tls",
+        _ => "",
+    };
+    featured(&format!("sip:{name}@{host}:{port}{transport}"))
+}
+
+fn featured(uri: &str) -> String {
     let methods: Vec<&str> = METHODS.iter().map(|method| method.as_str()).collect();
     let methods = methods.join(",");
-    format!(
-        "<{scheme}:{name}@{host}{port}{transport}>;methods=\"{methods}\";automata;isfocus;message;event=\"conference\""
-    )
+    format!("<{uri}>;methods=\"{methods}\";automata;isfocus;message;event=\"conference\"")
 }

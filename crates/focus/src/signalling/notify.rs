@@ -179,7 +179,7 @@ impl Signalling {
     /// Somebody who may see the roster of a room: they have a seat.
     fn subscriber(&self, room: RoomId, identity: &Address) -> Option<Subscriber> {
         let seat = self.seats_of(room, identity).next()?;
-        Some(Subscriber { room, account: seat.account.clone(), own: seat.own_mark() })
+        Some(Subscriber { room, account: seat.user.identity.clone(), own: seat.own_mark() })
     }
 
     /// One in a dialog: that of a seat, or that of a subscription.
@@ -208,7 +208,7 @@ impl Signalling {
 
     fn subscriber_within(&self, dialog: DialogId) -> Option<Subscriber> {
         if let Some(seat) = self.dialogs.get(&dialog).and_then(|id| self.seats.get(id)) {
-            return Some(Subscriber { room: seat.room, account: seat.account.clone(), own: seat.own_mark() });
+            return Some(Subscriber { room: seat.room, account: seat.user.identity.clone(), own: seat.own_mark() });
         }
         let of_dialog = self.notifier.subscriptions.of_dialog(dialog);
         let known = of_dialog.into_iter().find_map(|id| self.notifier.subscriptions.get(id))?;

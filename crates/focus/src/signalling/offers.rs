@@ -11,7 +11,7 @@ use sip::{Answer, ClientId, DialogId, Method, Request, Response, TransactionId, 
 use super::admission::Matter;
 use super::media::{self, Agreed, Callee, Unfit};
 use super::seat::{Ending, Reoffer, Seat, Stage, Terms};
-use super::{Question, Signalling};
+use super::{Question, Signalling, bodies};
 use crate::mail::{Cause, Letter};
 use crate::settings::RoomPolicy;
 
@@ -24,9 +24,15 @@ impl Signalling {
     /// Where the room has made the offer, the answer is in the ACK (RFC 3261 §13.2.2.4).
     pub(super) fn acknowledged(&mut self, now: Instant, dialog: DialogId, ack: &Request) {
         let Some(id) = self.dialogs.get(&dialog).copied() else { return };
-        if self.answer_taken(id, &ack.body).is_err() {
+        let answer = bodies::session(&ack.headers, &ack.body).unwrap_or_default();
+        if self.answer_taken(id, &answer).is_err() {
             return self.hang_up(now, id, Ending::NoAnswer);
         }
+        self.fetch_media(now, id);
+    }
+
+    /// Connects to a user agent that waits for it, if that has yet to be done.
+    pub(super) fn fetch_media(&mut self, now: Instant, id: SeatId) {
         let Some(seat) = self.seats.get_mut(&id) else { return };
         if !std::mem::take(&mut seat.undialed) {
             return self.catch_up(now, id);
@@ -39,7 +45,7 @@ impl Signalling {
     }
 
     /// Takes the answer to the room's offer, if there was one and it is new.
-    fn answer_taken(&mut self, id: SeatId, body: &[u8]) -> Result<(), Unfit> {
+    pub(super) fn answer_taken(&mut self, id: SeatId, body: &[u8]) -> Result<(), Unfit> {
         let Some(seat) = self.seats.get_mut(&id) else { return Ok(()) };
         let Terms::Proposed { proposal, before } = &mut seat.media else { return Ok(()) };
         let before = before.take();
@@ -187,7 +193,8 @@ impl Signalling {
             }
             return Ok(());
         }
-        let agreed = Agreed::on(&request.body, &self.settings, &seat.policy)?;
+        let body = bodies::session(&request.headers, &request.body)?;
+        let agreed = Agreed::on(&body, &self.settings, &seat.policy)?;
         let (media, capabilities) = (agreed.peer(), agreed.capabilities(&seat.policy));
         seat.offers += 1;
         let number = seat.offers;

@@ -16,13 +16,13 @@ pub(super) struct People {
 
 impl People {
     pub(super) fn sit_down(&mut self, id: SeatId, seat: &Seat) {
-        for address in [&seat.identity, &seat.account] {
+        for address in [&seat.identity, &seat.user.identity] {
             self.seats.entry((seat.room, address.clone())).or_default().insert(id);
         }
     }
 
     pub(super) fn stand_up(&mut self, id: SeatId, seat: &Seat) {
-        for address in [&seat.identity, &seat.account] {
+        for address in [&seat.identity, &seat.user.identity] {
             let key = (seat.room, address.clone());
             if let Some(seats) = self.seats.get_mut(&key) {
                 seats.remove(&id);

@@ -160,7 +160,7 @@ fn departure(ending: Option<Ending>, when: String) -> Departure {
         Some(Ending::Switch(Cause::NotBound | Cause::ConnectionLost | Cause::TooSlow) | Ending::NoAnswer) => {
             DisconnectionMethod::Failed
         }
-        Some(Ending::Switch(Cause::RoomClosed | Cause::CreatorLeft) | Ending::SentAway(_) | Ending::ShutDown) => {
+        Some(Ending::Switch(Cause::RoomClosed | Cause::CreatorLeft) | Ending::Removed | Ending::Unneeded | Ending::SentAway(_) | Ending::ShutDown) => {
             DisconnectionMethod::Booted
         }
     };

@@ -24,12 +24,11 @@ const MAX_USERS: usize = 100_000;
 #[derive(Clone, Debug)]
 pub(super) struct Binding {
     /// The Contact's URI.
-    uri: Uri,
+    pub(super) uri: Uri,
     /// The route to it, as Path rows have it.
-    path: Vec<String>,
+    pub(super) path: Vec<String>,
     /// Where the REGISTER came from.
-    #[allow(dead_code, reason = "who calls a user out goes back the way the REGISTER came")]
-    flow: Source,
+    pub(super) flow: Source,
     call_id: String,
     cseq: u32,
     until: Instant,
@@ -144,6 +143,16 @@ impl Registrar {
             bindings.retain(|binding| binding.until > now);
             self.set(&user, bindings);
         }
+    }
+
+    /// Whether a user has said where it is reached.
+    pub(super) fn is_known(&self, user: &Address) -> bool {
+        self.users.contains_key(user)
+    }
+
+    /// Where a user is reached now.
+    pub(super) fn bindings(&self, now: Instant, user: &Address) -> impl Iterator<Item = &Binding> {
+        self.users.get(user).into_iter().flatten().filter(move |binding| binding.until > now)
     }
 
     /// When [`Registrar::handle_timeout`] wants to be called.

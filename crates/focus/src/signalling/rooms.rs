@@ -1,11 +1,12 @@
 //! Which rooms there are, where each lives, and which URIs mean it (RFC 7701 §5.1, RFC 4579 §4).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Instant;
 
-use room::{Address, DeleteWhen, Scheme};
+use room::{Address, DeleteWhen, Scheme, SeatId};
 
+use super::admission::is_nameless;
 use super::{Output, Signalling};
 use crate::desk::Standing;
 use crate::ids::{RoomId, WorkerId};
@@ -28,9 +29,23 @@ pub(super) struct Entry {
     pub(super) home: WorkerId,
     pub(super) subject: Option<Arc<str>>,
     pub(super) policy: Arc<RoomPolicy>,
+    /// Who made it by calling it, or had it made.
     pub(super) creator: Option<Address>,
     pub(super) standing: Standing,
-    seats: usize,
+    /// Whether it is always there: a room of the configuration, or of the operator's.
+    pub(super) is_permanent: bool,
+    /// The seats that are taken or about to be, those of people who are being called too.
+    pub(super) seats: BTreeSet<SeatId>,
+}
+
+/// A room that is to be.
+pub(super) struct Opening<'a> {
+    pub(super) name: &'a str,
+    pub(super) subject: Option<String>,
+    pub(super) policy: RoomPolicy,
+    pub(super) creator: Option<Address>,
+    pub(super) standing: Standing,
+    pub(super) is_permanent: bool,
 }
 
 /// Why a URI comes to no room.
@@ -59,43 +74,39 @@ impl Directory {
         self.rooms.iter().map(|(name, entry)| (name.as_str(), entry))
     }
 
-    pub(super) fn remove(&mut self, name: &str) -> Option<Entry> {
-        self.rooms.remove(name)
-    }
-
     pub(super) fn is_full(&self) -> bool {
         self.rooms.len() >= MAX_ROOMS
     }
 
     /// Puts a room into the directory. Its home is what its name comes to.
-    fn add(
-        &mut self,
-        name: &str,
-        subject: Option<String>,
-        policy: RoomPolicy,
-        creator: Option<Address>,
-        workers: u8,
-    ) -> (RoomId, WorkerId) {
+    fn add(&mut self, opening: Opening<'_>, workers: u8) -> (RoomId, WorkerId) {
+        let Opening { name, subject, policy, creator, standing, is_permanent } = opening;
         self.opened += 1;
         let (id, home) = (RoomId(self.opened), crate::home::home_of(name, workers));
-        let (subject, policy) = (subject.map(Into::into), Arc::new(policy));
-        let entry = Entry { id, home, subject, policy, creator, standing: Standing::default(), seats: 0 };
+        let (subject, policy, seats) = (subject.map(Into::into), Arc::new(policy), BTreeSet::new());
+        let entry = Entry { id, home, subject, policy, creator, standing, is_permanent, seats };
         self.rooms.insert(name.to_owned(), entry);
         (id, home)
     }
 
-    pub(super) fn seat_taken(&mut self, name: &str) {
+    pub(super) fn seat_taken(&mut self, name: &str, seat: SeatId) {
         if let Some(entry) = self.rooms.get_mut(name) {
-            entry.seats += 1;
+            entry.seats.insert(seat);
         }
     }
 
-    /// A seat is free again. Gives the room if it ends with it (RFC 7701 §4.1).
-    fn seat_freed(&mut self, name: &str) -> Option<Entry> {
+    /// A seat is free again. Gives the room if it ends with it (RFC 7701 §4.1). A seat of a former room of that name is none
+    /// of its own.
+    fn seat_freed(&mut self, name: &str, seat: SeatId) -> Option<Entry> {
         let entry = self.rooms.get_mut(name)?;
-        entry.seats = entry.seats.saturating_sub(1);
-        let over = entry.seats == 0 && entry.policy.room.delete_when != DeleteWhen::Never;
+        let over =
+            entry.seats.remove(&seat) && entry.seats.is_empty() && entry.policy.room.delete_when.ends_when_empty();
         if over { self.rooms.remove(name) } else { None }
+    }
+
+    /// Takes a room out, whoever is in it.
+    pub(super) fn remove(&mut self, name: &str) -> Option<Entry> {
+        self.rooms.remove(name)
     }
 }
 
@@ -110,7 +121,14 @@ impl Signalling {
     pub(super) fn open_permanent_rooms(&mut self) {
         let settings = self.settings.clone();
         for definition in &settings.rooms.permanent {
-            self.open_room(&definition.name, definition.subject.clone(), definition.policy.clone(), None);
+            self.open_room(Opening {
+                name: &definition.name,
+                subject: definition.subject.clone(),
+                policy: definition.policy.clone(),
+                creator: None,
+                standing: definition.standing.clone(),
+                is_permanent: true,
+            });
         }
     }
 
@@ -122,38 +140,42 @@ impl Signalling {
         if self.settings.rooms.create == Create::Nobody {
             return Err(NoRoom::Unknown);
         }
+        self.open_for(name, caller, self.settings.rooms.defaults.clone())
+    }
+
+    /// Makes a room that somebody has called for.
+    pub(super) fn open_for(&mut self, name: &str, caller: &Address, policy: RoomPolicy) -> Result<(), NoRoom> {
         if self.rooms.is_full() {
             return Err(NoRoom::Full);
         }
-        let policy = self.settings.rooms.defaults.clone();
         let lasts = policy.room.delete_when == DeleteWhen::Never;
-        self.open_room(name, None, policy, Some(caller.clone())).ok_or(NoRoom::Unknown)?;
+        // Who has not said who they are has no say in it later.
+        let creator = Some(caller).filter(|caller| !is_nameless(caller)).cloned();
+        let standing = Standing::default();
+        let opening = Opening { name, subject: None, policy, creator, standing, is_permanent: false };
+        self.open_room(opening).ok_or(NoRoom::Unknown)?;
         if lasts {
             self.outputs.push_back(Output::Lasting { room: name.to_owned(), creator: caller.clone() });
         }
         Ok(())
     }
 
-    pub(super) fn open_room(
-        &mut self,
-        name: &str,
-        subject: Option<String>,
-        policy: RoomPolicy,
-        creator: Option<Address>,
-    ) -> Option<()> {
+    pub(super) fn open_room(&mut self, opening: Opening<'_>) -> Option<()> {
         let settings = self.settings.clone();
+        let name = opening.name;
         let address = Address::parse(&format!("sip:{name}@{}", settings.domain)).ok()?;
-        let about = subject.as_deref().map(Into::into);
-        let (room, home) = self.rooms.add(name, subject, policy.clone(), creator.clone(), settings.workers);
+        let (creator, policy) = (opening.creator.clone(), Box::new(opening.policy.clone()));
+        let subject = opening.subject.as_deref().map(Into::into);
+        let (room, home) = self.rooms.add(opening, settings.workers);
         self.roster_opened(name);
         let hosts = settings.hosts.clone().into();
-        self.post(home, Letter::Open { room, address, hosts, subject: about, creator, policy: Box::new(policy) });
+        self.post(home, Letter::Open { room, address, hosts, subject, creator, policy });
         Some(())
     }
 
-    /// Counts a seat less; the last one may be the end of the room.
-    pub(super) fn free_seat(&mut self, now: Instant, name: &str) {
-        if let Some(over) = self.rooms.seat_freed(name) {
+    /// A seat less; the last one may be the end of the room.
+    pub(super) fn free_seat(&mut self, now: Instant, name: &str, seat: SeatId) {
+        if let Some(over) = self.rooms.seat_freed(name, seat) {
             self.roster_closed(now, over.id);
             self.post(over.home, Letter::Close { room: over.id });
         }

@@ -7,6 +7,7 @@ use msrp::sdp::{Origin, Originator};
 use room::{Address, Capabilities};
 use sip::{Answer, DialogId, TransactionId};
 
+use super::admission::Caller;
 use super::media::{self, Agreed, Callee, Proposal};
 use super::roster::Joining;
 use crate::ids::{RoomId, WorkerId};
@@ -18,19 +19,19 @@ pub(super) struct Seat {
     pub(super) room: RoomId,
     /// By what others know the participant.
     pub(super) identity: Address,
-    /// Who it is, shown or not.
-    pub(super) account: Address,
     /// Whether others must not learn who it is (RFC 7701 §5.2).
     pub(super) is_private: bool,
     pub(super) name: String,
     pub(super) home: WorkerId,
-    /// Who has it: by the address by which the room knows them, and by the others.
-    pub(super) known_as: Vec<Address>,
     /// Whether the participant is not heard.
     pub(super) is_muted: bool,
     /// Whether the user agent was not yet told of the policy in force.
     pub(super) is_outdated: bool,
+    /// By whom others know that it was called, if it was.
+    pub(super) invited_by: Option<String>,
     pub(super) policy: Arc<RoomPolicy>,
+    /// Who has it: the caller, or who is called.
+    pub(super) user: Arc<Caller>,
     pub(super) media: Terms,
     /// The session-id that the last description named.
     pub(super) session: String,
@@ -78,12 +79,30 @@ impl Seat {
 
     /// How the participant came in.
     pub(super) fn joining(&self, when: String) -> Joining {
-        Joining { method: JoiningMethod::DialedIn, when, by: None, speaks: self.speaks(), is_muted: self.is_muted }
+        let by = self.invited_by.clone();
+        let method = if by.is_some() { JoiningMethod::DialedOut } else { JoiningMethod::DialedIn };
+        Joining { method, when, by, speaks: self.speaks(), is_muted: self.is_muted }
+    }
+
+    /// Whether an address is one by which others know the participant.
+    pub(super) fn answers_to(&self, address: &Address) -> bool {
+        self.identity == *address || !self.is_private && self.user.is_known_as(address)
+    }
+
+    /// The same for those who may know more: who is private has their own addresses too.
+    pub(super) fn is_known_as(&self, address: &Address) -> bool {
+        self.identity == *address || self.user.is_known_as(address)
     }
 
     /// The 200 to the last offer, or to the wish for one. Its description has the version of the one before, if it says the same
     /// (RFC 4975 §8.4).
     pub(super) fn answer(&mut self, settings: &Settings, session: &str) -> Option<Answer> {
+        let body = self.describe(settings, session)?;
+        Some(self.accepted(body))
+    }
+
+    /// What the room says of the session: the answer, or its own offer where one is wanted.
+    pub(super) fn describe(&mut self, settings: &Settings, session: &str) -> Option<String> {
         let Self { policy, originator, .. } = self;
         self.undialed |= self.session != session;
         session.clone_into(&mut self.session);
@@ -103,7 +122,7 @@ impl Seat {
             }
             Terms::Proposed { .. } => return None,
         };
-        Some(self.accepted(body))
+        Some(body)
     }
 
     /// The room offers what is.
@@ -135,6 +154,8 @@ impl Seat {
 pub(super) enum Stage {
     /// The home has been asked for it.
     Joining { transaction: TransactionId, subject: Option<Arc<str>> },
+    /// The room calls somebody to it.
+    Calling,
     /// It has a dialog, in which perhaps a later offer waits for its home.
     Seated { dialog: DialogId, reoffer: Option<Box<Reoffer>> },
 }
@@ -160,6 +181,10 @@ pub(super) enum Ending {
     ShutDown,
     /// The room's offer has got no answer that can be taken.
     NoAnswer,
+    /// A moderator wants it so, or the user from elsewhere.
+    Removed,
+    /// Somebody has taken a call that was taken already.
+    Unneeded,
 }
 
 impl Ending {
@@ -172,7 +197,11 @@ impl Ending {
             Self::Switch(Cause::TooSlow) => "SIP;cause=503;text=\"The MSRP connection is too slow\"",
             Self::Switch(Cause::RoomClosed) => "SIP;cause=410;text=\"The room is closed\"",
             Self::Switch(Cause::CreatorLeft) => "SIP;cause=410;text=\"The room has ended with its creator\"",
+            Self::Switch(Cause::Replaced) => "SIP;cause=200;text=\"Replaced by another user agent\"",
             Self::NoAnswer => "SIP;cause=488;text=\"No acceptable answer came\"",
+            // It does not tell by whom.
+            Self::Removed => "SIP;cause=403;text=\"Removed from the room\"",
+            Self::Unneeded => "SIP;cause=200;text=\"Call completed elsewhere\"",
             Self::ShutDown => "SIP;cause=503;text=\"The server is shutting down\"",
         }
     }

@@ -174,6 +174,31 @@ impl Room {
         }
     }
 
+    /// A session leaves its nickname to another of its user, who has none: nobody sees a difference.
+    pub(super) fn hand_over_nickname(&mut self, now: Instant, from: SeatId, to: SeatId) {
+        let has_none = |seat: &Seat| seat.nickname.is_none() && seat.pending.is_none();
+        if !self.roster.seat(to).is_some_and(has_none) {
+            return;
+        }
+        let Some(seat) = self.roster.seat_mut(from) else { return };
+        let account = seat.account.clone();
+        let Some(granted) = seat.nickname.take() else { return };
+        self.nicknames.put(to, &account, &granted.nickname);
+        self.nicknames.release(now, from, &granted.nickname, Duration::ZERO);
+        if granted.in_domain {
+            // The registry of the domain hears of it as of a wish; it is the same user's, so that the answer is of no interest.
+            self.asked = self.asked.saturating_add(1);
+            let (ask, nickname) = (AskId(self.asked), granted.nickname.clone());
+            let confusables = self.policy.nickname_confusables;
+            let question = Registration::Reserve { ask, seat: to, account, nickname, confusables };
+            self.effects.push_back(Effect::Register(question));
+            self.release_in_domain(from, &granted.nickname);
+        }
+        if let Some(seat) = self.roster.seat_mut(to) {
+            seat.nickname = Some(granted);
+        }
+    }
+
     fn release_in_domain(&mut self, seat: SeatId, nickname: &Nickname) {
         let keep = self.policy.nickname_quarantine;
         self.effects.push_back(Effect::Register(Registration::Release { seat, nickname: nickname.clone(), keep }));

@@ -78,6 +78,11 @@ impl Stage {
         let seat = || SeatId(number());
         match verb {
             "join" => self.give(Command::Join { seat: seat(), guest: read_guest(rest) }),
+            "replace" => {
+                let (old, who) = rest.split_once(' ').expect("the seat that is replaced");
+                let old = SeatId(old.parse().expect("a number"));
+                self.give(Command::Replace { seat: seat(), guest: read_guest(who), old });
+            }
             "enter" => self.give(Command::Enter { seat: seat() }),
             "suspend" => self.give(Command::Suspend { seat: seat() }),
             "leave" => self.give(Command::Leave { seat: seat() }),

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use focus::desk::{self, Change, Charter, Command, Ha1s, Refusal, Standing};
 use focus::room::{Address, Confusables, DeleteWhen, NicknameScope};
-use focus::settings::RoomPolicy;
+use focus::settings::{Invitations, RoomPolicy};
 use focus::sip::auth::{Algorithm, ha1};
 use serde_json::{Value, json};
 use store::{Ha1, StoredRoom};
@@ -304,6 +304,14 @@ impl Clerk {
         }
     }
 
+    /// Keeps a room no longer that its creator or a moderator has ended.
+    pub(super) async fn forget_called(&self, name: &str) {
+        let forgotten = async { self.store.delete_room(&self.own(name)?).await.map_err(failed) };
+        if forgotten.await.is_err() {
+            tracing::warn!("a room that was ended will be there again when the server starts: it could not be forgotten");
+        }
+    }
+
     /// A room as it is kept, or as it would be.
     async fn draft(&self, room: &str) -> Result<Draft, String> {
         let name = self.room_name(room)?;
@@ -418,6 +426,11 @@ fn delete_when(when: DeleteWhen) -> &'static str {
 /// A policy in the notation of the configuration.
 fn notation(policy: &RoomPolicy) -> BTreeMap<&'static str, Value> {
     let RoomPolicy { room, chunk_timer, congested_max, grace, .. } = policy;
+    let invitations = match policy.invitations {
+        Invitations::Participants => "participants",
+        Invitations::Moderators => "moderators",
+        Invitations::Nobody => "nobody",
+    };
     let scope = match room.nickname_scope {
         NicknameScope::Room => "room",
         NicknameScope::Domain => "domain",
@@ -440,6 +453,11 @@ fn notation(policy: &RoomPolicy) -> BTreeMap<&'static str, Value> {
         ("chunk_timer", json!(value::written_duration(*chunk_timer))),
         ("congested_max_message", json!(value::written_size(*congested_max))),
         ("grace", json!(value::written_duration(*grace))),
+        ("trust_undeclared", json!(policy.trust_undeclared)),
+        ("unaware_updates", json!(policy.unaware_updates)),
+        ("roster_interval", json!(value::written_duration(policy.roster_interval))),
+        ("roster_full_below", json!(policy.roster_full_below)),
+        ("invitations", json!(invitations)),
     ])
 }
 

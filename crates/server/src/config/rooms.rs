@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use focus::room::{Confusables, Nickname, NicknameScope};
+use focus::room::{Address, Confusables, Nickname, NicknameScope, Scheme};
+use focus::settings::Invitations;
 use toml::de::DeValue;
 
 use super::reader::{Section, Source};
@@ -20,7 +21,7 @@ pub(super) fn read<'t>(source: &mut Source<'t>, root: &mut Section<'t>, config: 
     if let Some(create) = create {
         config.create = create;
     }
-    section.not_yet(source, &["factory"]);
+    factory(source, &mut section, config);
     let mut defaults = section.section(source, "defaults");
     policy(source, &mut defaults, &mut config.defaults);
     if let Some(delete_when) =
@@ -38,6 +39,22 @@ pub(super) fn read<'t>(source: &mut Source<'t>, root: &mut Section<'t>, config: 
     }
 }
 
+/// The factory has a name of its own, which no user has.
+fn factory<'t>(source: &mut Source<'t>, section: &mut Section<'t>, config: &mut Config) {
+    let Some(entry) = section.take("factory") else { return };
+    const RIGHT: &str = "the user part of a URI, like \"conference-factory\"";
+    let name = entry.parse(source, RIGHT, |value| value.as_str().and_then(value::user_part));
+    let uri = name.as_ref().map(|name| format!("sip:{name}@{}", config.domain));
+    if let Some(uri) = uri.filter(|uri| config.users.iter().any(|user| user.uri == *uri)) {
+        source.complain(
+            entry.line,
+            &entry.key,
+            format!("\"{uri}\" is there already; right would be a name of its own"),
+        );
+    }
+    config.factory = name;
+}
+
 fn room<'t>(source: &mut Source<'t>, section: &mut Section<'t>, config: &Config) -> Option<Room> {
     const NAME: &str = "the user part of its URI, like \"lobby\"";
     let said = section.left().map(str::to_owned).collect();
@@ -52,14 +69,22 @@ fn room<'t>(source: &mut Source<'t>, section: &mut Section<'t>, config: &Config)
     let mut own = permanent(config.defaults.clone());
     policy(source, section, &mut own);
     section.parse(source, "delete_when", "\"never\": a room of the file is permanent", never);
-    section.not_yet(source, &["moderators", "members", "password", "hidden"]);
+    let moderators = match section.take("moderators") {
+        Some(entry) => entry.parse_each(source, "URIs of users like [\"sip:alice@chat.example.com\"]", moderator),
+        None => None,
+    };
+    let moderators = moderators.unwrap_or_default();
+    section.not_yet(source, &["members", "password", "hidden"]);
     let (name, entry) = (name?, entry?);
     let uri = format!("sip:{name}@{}", config.domain);
-    if config.rooms.iter().any(|room| room.name == name) || config.users.iter().any(|user| user.uri == uri) {
+    let is_taken = config.rooms.iter().any(|room| room.name == name)
+        || config.users.iter().any(|user| user.uri == uri)
+        || config.factory.as_ref() == Some(&name);
+    if is_taken {
         let text = format!("\"{uri}\" is there already; right would be a name of its own");
         source.complain(entry.line, &entry.key, text);
     }
-    Some(Room { name, subject, policy: own, said })
+    Some(Room { name, subject, moderators, policy: own, said })
 }
 
 /// Whether a room may be about this.
@@ -147,7 +172,24 @@ fn policy<'t>(source: &mut Source<'t>, section: &mut Section<'t>, policy: &mut R
     if let Some(number) = section.parse(source, "roster_full_below", "a number of users, like 100", number) {
         policy.roster_full_below = number;
     }
+    const WHO: &str = "\"participants\", \"moderators\" or \"nobody\"";
+    if let Some(invitations) = section.parse(source, "invitations", WHO, invitations) {
+        policy.invitations = invitations;
+    }
     later(source, section);
+}
+
+fn invitations(value: &DeValue<'_>) -> Option<Invitations> {
+    match value.as_str()? {
+        "participants" => Some(Invitations::Participants),
+        "moderators" => Some(Invitations::Moderators),
+        "nobody" => Some(Invitations::Nobody),
+        _ => None,
+    }
+}
+
+fn moderator(text: &str) -> Option<Address> {
+    Address::parse(text).ok().filter(|address| address.scheme() == Scheme::Sip && !address.user().is_empty())
 }
 
 fn nickname_scope(value: &DeValue<'_>) -> Option<NicknameScope> {

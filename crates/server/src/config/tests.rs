@@ -63,6 +63,9 @@ fn a_whole_file() {
     assert_eq!((defaults.roster_interval, defaults.roster_full_below), (Duration::ZERO, 20));
     let room = &config.rooms[0];
     assert_eq!(room.subject.as_deref(), Some("Tea and talk"));
+    assert_eq!(room.moderators, [Address::parse("sip:alice@chat.example.com").unwrap()]);
+    assert_eq!((defaults.invitations, room.policy.invitations), (Invitations::Moderators, Invitations::Nobody));
+    assert_eq!(config.factory.as_deref(), Some("conference-factory"));
     assert!(!room.policy.nicknames && !room.policy.private_messages);
     assert_eq!(room.policy.delete_when, DeleteWhen::Never);
     assert_eq!(room.policy.wrapped_types, ["text/plain", "image/*"]);
@@ -104,7 +107,9 @@ uri = "sip:bob@chat.example.com"
 ha1 = { sha-256 = "ABABABABABABABABABABABABABABABABABABABABABABABABABABABABABABABAB" }
 [rooms]
 create = "nobody"
+factory = "conference-factory"
 [rooms.defaults]
+invitations = "moderators"
 nicknames = false
 nickname_scope = "domain"
 nickname_quarantine = "1h"
@@ -120,6 +125,8 @@ history = 0
 [[room]]
 name = "lobby"
 subject = "Tea and talk"
+moderators = ["sip:alice@chat.example.com"]
+invitations = "nobody"
 private_messages = false
 wrapped_types = ["text/plain", "Image/*"]
 chunk_timer = "1m"
@@ -278,8 +285,24 @@ const WRONG: &[(&str, &[&str])] = &[
     ),
     ("[rooms]\ncreate = \"all\"", &["line 2: rooms.create: \"all\" is wrong; right would be \"users\" or \"nobody\""]),
     (
-        "[rooms]\nfactory = \"conference-factory\"",
-        &["line 2: rooms.factory: not carried out yet; right would be to leave it out"],
+        "[rooms]\nfactory = \"a b\"",
+        &[
+            "line 2: rooms.factory: \"a b\" is wrong; right would be the user part of a URI, like \"conference-factory\"",
+        ],
+    ),
+    (
+        "[[users]]\nuri = \"sip:a@localhost\"\npassword = \"a\"\n[rooms]\nfactory = \"a\"",
+        &["line 5: rooms.factory: \"sip:a@localhost\" is there already; right would be a name of its own"],
+    ),
+    (
+        "[rooms]\nfactory = \"a\"\n[[room]]\nname = \"a\"",
+        &["line 4: room.name: \"sip:a@localhost\" is there already; right would be a name of its own"],
+    ),
+    (
+        "[rooms.defaults]\ninvitations = \"all\"",
+        &[
+            "line 2: rooms.defaults.invitations: \"all\" is wrong; right would be \"participants\", \"moderators\" or \"nobody\"",
+        ],
     ),
     (
         "[rooms.defaults]\nnicknames = \"yes\"",
@@ -341,9 +364,9 @@ const WRONG: &[(&str, &[&str])] = &[
         &["line 3: room.delete_when: \"empty\" is wrong; right would be \"never\": a room of the file is permanent"],
     ),
     (
-        "[[room]]\nname = \"a\"\nmoderators = []\nmembers = []\npassword = \"x\"\nhidden = true",
+        "[[room]]\nname = \"a\"\nmoderators = [\"alice\"]\nmembers = []\npassword = \"x\"\nhidden = true",
         &[
-            "line 3: room.moderators: not carried out yet; right would be to leave it out",
+            "line 3: room.moderators: \"alice\" is wrong; right would be URIs of users like [\"sip:alice@chat.example.com\"]",
             "line 4: room.members: not carried out yet; right would be to leave it out",
             "line 5: room.password: not carried out yet; right would be to leave it out",
             "line 6: room.hidden: not carried out yet; right would be to leave it out",

@@ -258,6 +258,10 @@ impl Focus {
                     let errands = self.errands.clone();
                     spawn_local(async move { errands.send(Errand::Keep(room, creator)).await });
                 }
+                Output::Gone { room } => {
+                    let errands = self.errands.clone();
+                    spawn_local(async move { errands.send(Errand::Forget(room)).await });
+                }
                 Output::Finished => {
                     self.ends_at = Some(now + FAREWELL);
                     self.outboxes.values().for_each(|outbox| outbox.close());

@@ -14,6 +14,8 @@ pub struct Caller {
     /// Whether their calls come by datagrams.
     pub udp: bool,
     headers: Vec<String>,
+    /// What stands behind the URI of their Contact.
+    pub(super) contact_params: String,
     protocol: String,
     path: Option<String>,
     attributes: Vec<(String, Option<String>)>,
@@ -35,6 +37,7 @@ impl Caller {
             login: None,
             udp: false,
             headers: Vec::new(),
+            contact_params: String::new(),
             protocol: "TCP/MSRP".to_owned(),
             path: None,
             attributes: vec![
@@ -81,6 +84,13 @@ impl Caller {
     #[must_use]
     pub fn with_header(mut self, line: &str) -> Self {
         self.headers.push(line.to_owned());
+        self
+    }
+
+    /// The same with parameters of Contact, `;isfocus` for example.
+    #[must_use]
+    pub fn with_contact_params(mut self, params: &str) -> Self {
+        params.clone_into(&mut self.contact_params);
         self
     }
 

@@ -31,7 +31,7 @@ pub use api::{
 };
 pub use config::{Config, Limits, SessionTimers, TimerValues};
 
-use crate::dialog::{Dialog, Dialogs};
+use crate::dialog::{Dialog, Dialogs, Stage};
 use crate::framing::Frame;
 use crate::message::{Body, Message, Method};
 use crate::slots::Slots;
@@ -144,6 +144,20 @@ impl Endpoint {
     #[must_use]
     pub fn dialog(&self, dialog: DialogId) -> Option<&Dialog> {
         self.dialogs.get(dialog)
+    }
+
+    /// The dialog with these three, as somebody names it in another request (RFC 3891 §3, RFC 3911 §4, RFC 4538 §4): confirmed,
+    /// ending or held. A `remote_tag` of `0` is also that of a peer of RFC 2543 that has none.
+    #[must_use]
+    pub fn find_dialog_of(&self, call_id: &str, local_tag: &str, remote_tag: &str) -> Option<DialogId> {
+        let find = |remote_tag| self.dialogs.find(call_id, local_tag, remote_tag);
+        let found = find(remote_tag).or_else(|| if remote_tag == "0" { find("") } else { None })?;
+        self.dialogs.get(found).is_some_and(|dialog| dialog.stage != Stage::Early).then_some(found)
+    }
+
+    /// A token of 100 random bits, letters and digits in small letters: for a URI that nobody guesses.
+    pub fn random_token(&mut self) -> String {
+        Token::random(&mut *self.random).as_str().to_owned()
     }
 
     /// Answers a request of the peer: 101–199 any number of times, 200–699 once (for an INVITE 300–699; see

@@ -1,0 +1,114 @@
+//! What comes of a REFER, told to who sent it (RFC 3515 §2.4.4): NOTIFYs with a status line, until the last one.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use sip::event::{EventHeader, Reason, SubscriptionState};
+use sip::{ClientId, DialogId, Method, Within, reason_phrase};
+
+use super::Signalling;
+
+/// How long a report goes on at the most: as long as anything that it tells of, with the answers to it.
+const LASTS: Duration = Duration::from_secs(180);
+/// How many NOTIFYs tell of something that is not the end.
+const MAX_STEPS: u8 = 5;
+
+/// A report. Never used again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct ReportId(u64);
+
+/// All reports that have not ended.
+#[derive(Default)]
+pub(super) struct Reports {
+    opened: u64,
+    open: BTreeMap<ReportId, Report>,
+    by_notify: BTreeMap<ClientId, ReportId>,
+}
+
+struct Report {
+    dialog: DialogId,
+    event: EventHeader,
+    began: Instant,
+    /// What was told last, and how often something was.
+    told: u16,
+    steps: u8,
+    /// One NOTIFY at a time: the next one waits for the answer to the last.
+    under_way: bool,
+    next: Option<u16>,
+}
+
+impl Signalling {
+    /// Begins a report in a dialog, which is held for it. `cseq` is the number of the REFER.
+    pub(super) fn open_report(&mut self, now: Instant, dialog: DialogId, cseq: u32) -> ReportId {
+        self.reports.opened += 1;
+        let id = ReportId(self.reports.opened);
+        let event = EventHeader::new("refer").with_id(cseq.to_string());
+        let report = Report { dialog, event, began: now, told: 0, steps: 0, under_way: false, next: None };
+        self.reports.open.insert(id, report);
+        self.tell_progress(now, id, 100);
+        id
+    }
+
+    /// Something has happened that is not the end.
+    pub(super) fn tell_progress(&mut self, now: Instant, id: ReportId, code: u16) {
+        let Some(report) = self.reports.open.get_mut(&id) else { return };
+        if code >= 200 || report.told == code || report.next == Some(code) || report.steps >= MAX_STEPS {
+            return;
+        }
+        report.steps += 1;
+        self.tell(now, id, code);
+    }
+
+    /// That is the end.
+    pub(super) fn tell_outcome(&mut self, now: Instant, id: Option<ReportId>, code: u16) {
+        if let Some(id) = id {
+            self.tell(now, id, code.max(200));
+        }
+    }
+
+    fn tell(&mut self, now: Instant, id: ReportId, code: u16) {
+        let Some(report) = self.reports.open.get_mut(&id) else { return };
+        if report.under_way {
+            // What was not told yet is overtaken; the end never is.
+            report.next = Some(report.next.filter(|next| *next >= 200).unwrap_or(code));
+            return;
+        }
+        report.told = code;
+        let expires = LASTS.saturating_sub(now.saturating_duration_since(report.began));
+        let state = match code {
+            0..200 => SubscriptionState::Active { expires },
+            _ => SubscriptionState::terminated(Reason::NoResource),
+        };
+        let notify = Within::new(Method::NOTIFY)
+            .header("Event", report.event.to_string())
+            .header("Subscription-State", state.to_string())
+            // Nothing of the answer but its code: the rest is between the room and who was called.
+            .body("message/sipfrag;version=2.0", format!("SIP/2.0 {code} {}\r\n", reason_phrase(code)));
+        match self.endpoint.request_within(now, report.dialog, notify) {
+            Ok(client) => {
+                report.under_way = true;
+                self.reports.by_notify.insert(client, id);
+            }
+            Err(_) => self.close_report(now, id),
+        }
+    }
+
+    /// A NOTIFY has its answer, or will get none. One that was not taken is the last (RFC 6665 §4.2.2).
+    pub(super) fn reported(&mut self, now: Instant, client: ClientId, taken: bool) {
+        let Some(id) = self.reports.by_notify.remove(&client) else { return };
+        let Some(report) = self.reports.open.get_mut(&id) else { return };
+        report.under_way = false;
+        match report.next.take() {
+            _ if !taken || report.told >= 200 => self.close_report(now, id),
+            Some(code) => self.tell(now, id, code),
+            None => {}
+        }
+    }
+
+    fn close_report(&mut self, now: Instant, id: ReportId) {
+        if let Some(report) = self.reports.open.remove(&id) {
+            // A dialog that is gone is held no more.
+            let _ = self.endpoint.release(now, report.dialog);
+        }
+    }
+}
