@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use room::{Address, Policy};
+use room::Policy;
 
 use crate::desk::Standing;
 use crate::pace::Rate;

@@ -5,9 +5,9 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use focus::Rate;
+use focus::desk::Standing;
 use focus::settings::{self, Definition, Epoch, Media, Settings, SipAddress};
 use focus::signalling::Account;
-use focus::desk::Standing;
 use focus::sip::Transport;
 use focus::sip::auth::{Algorithm, ha1};
 

@@ -1,5 +1,7 @@
 //! The room calls people (RFC 4579 §5.5): by REFER of who is in it, at the places where they are registered or where their URI leads.
 
+#![allow(clippy::unwrap_used, reason = "a test may fail so")]
+
 use std::time::Duration;
 
 use focus::settings::{Invitations, Network};
@@ -342,7 +344,8 @@ fn the_policy_says_who_may_have_others_called() {
     {
         let mut chat = Chat::with(|settings| {
             settings.rooms.permanent[0].policy.invitations = invitations;
-            settings.rooms.permanent[0].standing.moderators = [room::Address::parse("sip:alice@chat.example.com").unwrap()].into();
+            settings.rooms.permanent[0].standing.moderators =
+                [room::Address::parse("sip:alice@chat.example.com").unwrap()].into();
         });
         chat.registered("bob");
         let [alice, carol] = chat.all(["alice", "carol"]);

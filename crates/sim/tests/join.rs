@@ -262,8 +262,7 @@ fn options_tells_what_an_invite_would_get() {
     let contact = answer.header("Contact").unwrap();
     assert!(contact.starts_with("<sip:lobby@chat.example.com") && contact.contains(";isfocus"), "{contact}");
     let allowed: Vec<&str> = answer.all("Allow").flat_map(|value| value.split(", ")).collect();
-    let expected =
-        ["INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "UPDATE", "SUBSCRIBE", "NOTIFY", "REFER", "REGISTER"];
+    let expected = ["INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "UPDATE", "SUBSCRIBE", "NOTIFY", "REFER", "REGISTER"];
     assert_eq!(allowed, expected);
     assert_eq!(answer.header("Accept"), Some("application/sdp, application/resource-lists+xml, multipart/mixed"));
 

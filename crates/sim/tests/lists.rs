@@ -1,5 +1,7 @@
 //! Several people in one request: lists in INVITEs (RFC 5366, RFC 5364) and in REFERs (RFC 5368); and the factory (RFC 4579 §5.4).
 
+#![allow(clippy::unwrap_used, reason = "a test may fail so")]
+
 use focus::settings::{Create, Invitations};
 use room::Address;
 use sim::people::{Caller, Chat, SipMessage};
@@ -237,7 +239,8 @@ fn a_refer_with_a_list_is_one_for_each_on_it() {
 #[test]
 fn a_moderator_removes_several_at_once() {
     let mut chat = Chat::with(|settings| {
-        settings.rooms.permanent[0].standing.moderators = [Address::parse("sip:alice@chat.example.com").unwrap()].into();
+        settings.rooms.permanent[0].standing.moderators =
+            [Address::parse("sip:alice@chat.example.com").unwrap()].into();
     });
     let [alice, bob, carol] = chat.all(["alice", "bob", "carol"]);
     let entries = ["bob", "carol"].map(|name| entry(&format!("sip:{name}@chat.example.com;method=BYE"), ""));

@@ -412,5 +412,5 @@ fn nobody_is_told_who_has_not_asked_and_stray_notifications_find_nothing() {
     assert_eq!(chat.request_with(alice, "NOTIFY", &[EVENT, "Subscription-State: active"]).code(), 481);
     let answer = chat.answer(alice);
     assert!(answer.header("Contact").unwrap().contains(";event=\"conference\""), "{answer:?}");
-    assert_eq!(answer.header("Allow-Events"), Some("conference"));
+    assert_eq!(answer.header("Allow-Events"), Some("conference, refer"));
 }

@@ -6,7 +6,8 @@ use sim::people::{Caller, Chat, ROOM, to};
 fn trusting(settings: &mut Settings) {
     settings.auth = Auth::Digest { realm: "chat.example.com".to_owned(), md5: false };
     // Wherever phones of the stage are.
-    settings.trusted_peers = vec![Network { address: "192.0.2.0".parse().unwrap_or_else(|_| unreachable!()), prefix: 24 }];
+    settings.trusted_peers =
+        vec![Network { address: "192.0.2.0".parse().unwrap_or_else(|_| unreachable!()), prefix: 24 }];
 }
 
 fn asserted(name: &str, value: &str) -> Caller {
@@ -50,7 +51,8 @@ fn who_is_asserted_may_be_private() {
 fn nobody_else_s_word_is_taken() {
     let mut chat = Chat::with(|settings| {
         trusting(settings);
-        settings.trusted_peers = vec![Network { address: "198.51.100.0".parse().unwrap_or_else(|_| unreachable!()), prefix: 24 }];
+        settings.trusted_peers =
+            vec![Network { address: "198.51.100.0".parse().unwrap_or_else(|_| unreachable!()), prefix: 24 }];
     });
     assert_eq!(chat.call(asserted("alice", "<sip:alice@chat.example.com>")).unwrap_err().code(), 401);
 }

@@ -216,7 +216,7 @@ impl Signalling {
 
     /// Asks the home of the room for a seat.
     fn reserve(&mut self, now: Instant, id: SeatId, callee: Caller, ways: Vec<Way>) {
-        let Some(call) = self.calls.under_way.get_mut(&id) else { return };
+        let Some(call) = self.calls.under_way.get(&id) else { return };
         let Some(entry) = self.rooms.get(&call.name).filter(|entry| entry.id == call.room) else {
             return self.give_up_call(now, id, 404);
         };
@@ -228,7 +228,9 @@ impl Signalling {
         let invited_by = self.shown_as(entry.id, &call.invitation.referrer);
         let (room, home, policy, name) = (entry.id, entry.home, entry.policy.clone(), call.name.clone());
         let transport = ways.iter().find_map(|way| way.transport);
-        call.stage = Calling::Reserving(ways);
+        if let Some(call) = self.calls.under_way.get_mut(&id) {
+            call.stage = Calling::Reserving(ways);
+        }
         let terms = Terms::Wanted { secure };
         let (media, capabilities) = terms.of_caller(&policy);
         let user = Arc::new(callee);

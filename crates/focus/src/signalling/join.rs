@@ -67,9 +67,9 @@ impl Signalling {
         self.find_or_open(&name, &caller.identity).map_err(no_room)?;
         let entry = self.rooms.get(&name).ok_or(NOT_FOUND)?;
         let (room, home, policy, subject) = (entry.id, entry.home, entry.policy.clone(), entry.subject.clone());
+        let is_muted = entry.standing.silences(&caller.known_as());
         let id = self.new_seat();
         let (media, capabilities) = terms.of_caller(&policy);
-        let is_muted = entry.standing.silences(&caller.known_as());
         let is_private = wants_privacy(&call.request);
         let (user, guest) = match is_private {
             true => self.private_guest(caller.clone(), capabilities)?,

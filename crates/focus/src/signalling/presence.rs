@@ -16,9 +16,6 @@ use crate::ids::RoomId;
 use crate::mail::Cause;
 use crate::settings::RoomPolicy;
 
-/// The role of everybody who has no other, for people to read.
-const PARTICIPANT: &str = "participant";
-
 impl Signalling {
     /// There is a new room.
     pub(super) fn roster_opened(&mut self, name: &str) {
@@ -63,13 +60,14 @@ impl Signalling {
         };
         let departure = || Departure { method: DisconnectionMethod::Departed, when: when.clone(), reason: None };
         let speaks = |seat: &SeatId| self.seats.get(seat).is_none_or(Seat::speaks);
+        let roles = if let Change::UserJoined { seat, .. } = &change { self.roles_of(*seat) } else { Vec::new() };
         let Some(told) = self.notifier.rosters.get_mut(&room) else { return };
         let roster = &mut told.roster;
         match change {
             Change::UserJoined { identity, seat, display_name } => {
                 roster.joined(&identity, seat, endpoint, joining(&seat), true);
                 roster.named(&identity, display_name);
-                roster.has_roles(&identity, vec![PARTICIPANT.to_owned()]);
+                roster.has_roles(&identity, roles);
             }
             Change::SeatJoined { identity, seat } => roster.joined(&identity, seat, endpoint, joining(&seat), false),
             Change::SeatSuspended { seat, .. } => roster.reached(seat, false, speaks(&seat)),
@@ -80,6 +78,15 @@ impl Signalling {
             Change::NicknameChanged { identity, nickname } => roster.nicknamed(&identity, nickname),
         }
         self.notifier.plan(now, room);
+    }
+
+    /// What somebody is in a room, for people to read (RFC 4575 §5.6.3). Rights do not rest on it, and who is private has none.
+    fn roles_of(&self, id: SeatId) -> Vec<String> {
+        let seat = self.seats.get(&id).filter(|seat| !seat.is_private);
+        let entry = seat.and_then(|seat| Some((seat, self.rooms.get(&seat.name)?)));
+        let roles = entry.map(|(seat, entry)| entry.roles_of(&seat.user)).unwrap_or_default();
+        let roles = if roles.is_empty() { vec!["participant"] } else { roles };
+        roles.into_iter().map(str::to_owned).collect()
     }
 
     /// A session is not heard any more, or is again.
@@ -156,13 +163,18 @@ impl Signalling {
 /// How the end of a seat is shown (RFC 4575 §5.7.6).
 fn departure(ending: Option<Ending>, when: String) -> Departure {
     let method = match &ending {
-        None => DisconnectionMethod::Departed,
+        // The user is still there, by another user agent.
+        None | Some(Ending::Switch(Cause::Replaced)) => DisconnectionMethod::Departed,
         Some(Ending::Switch(Cause::NotBound | Cause::ConnectionLost | Cause::TooSlow) | Ending::NoAnswer) => {
             DisconnectionMethod::Failed
         }
-        Some(Ending::Switch(Cause::RoomClosed | Cause::CreatorLeft) | Ending::Removed | Ending::Unneeded | Ending::SentAway(_) | Ending::ShutDown) => {
-            DisconnectionMethod::Booted
-        }
+        Some(
+            Ending::Switch(Cause::RoomClosed | Cause::CreatorLeft)
+            | Ending::Removed
+            | Ending::Unneeded
+            | Ending::SentAway(_)
+            | Ending::ShutDown,
+        ) => DisconnectionMethod::Booted,
     };
     Departure { method, when, reason: ending.map(|ending| ending.reason().to_owned()) }
 }

@@ -4,17 +4,24 @@ use std::time::Instant;
 
 use room::{Address, DeleteWhen, SeatId};
 
-use super::{Output, Signalling};
 use super::admission::Caller;
 use super::media::Unfit;
 use super::rooms::Entry;
 use super::seat::{Ending, Seat, Stage};
+use super::{Output, Signalling};
 use crate::mail::{Cause, Letter};
 use crate::settings::Invitations;
 
 const FORBIDDEN: Unfit = Unfit { code: 403, reason: "" };
 
 impl Entry {
+    /// What a user is beyond a participant.
+    pub(super) fn roles_of(&self, user: &Caller) -> Vec<&'static str> {
+        let creator = self.creator.iter().any(|creator| user.is_known_as(creator)).then_some("creator");
+        let moderator = self.standing.moderators.iter().any(|it| user.is_known_as(it)).then_some("moderator");
+        creator.into_iter().chain(moderator).collect()
+    }
+
     /// Whether somebody may remove others and end the room. Rights go by address, never by name.
     pub(super) fn is_ruled_by(&self, user: &Caller) -> bool {
         self.creator.iter().chain(&self.standing.moderators).any(|ruler| user.is_known_as(ruler))
@@ -38,7 +45,8 @@ impl Signalling {
         if !rules && !user.is_known_as(who) {
             return Err(FORBIDDEN);
         }
-        let seats = self.seats_where(entry, |seat| seat.answers_to(who) || seat.user.is_same(user) && user.is_known_as(who));
+        let seats =
+            self.seats_where(entry, |seat| seat.answers_to(who) || seat.user.is_same(user) && user.is_known_as(who));
         if seats.is_empty() { Err(Unfit { code: 404, reason: "Not In The Room" }) } else { Ok(seats) }
     }
 

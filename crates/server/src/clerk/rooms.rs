@@ -308,7 +308,9 @@ impl Clerk {
     pub(super) async fn forget_called(&self, name: &str) {
         let forgotten = async { self.store.delete_room(&self.own(name)?).await.map_err(failed) };
         if forgotten.await.is_err() {
-            tracing::warn!("a room that was ended will be there again when the server starts: it could not be forgotten");
+            tracing::warn!(
+                "a room that was ended will be there again when the server starts: it could not be forgotten"
+            );
         }
     }
 
