@@ -50,7 +50,7 @@ fn what_is_wrong_in_the_configuration_is_told_by_line() {
         String::from_utf8(output.stderr).unwrap().lines().collect::<Vec<_>>(),
         [
             "tertulia: tertulia.toml cannot be carried out:",
-            "  line 3: sip.lissen: unknown key; [sip] may have listen, advertise, outbound_networks, outbound_proxy",
+            "  line 3: sip.lissen: unknown key; [sip] may have listen, advertise, outbound_networks, trusted_peers, outbound_proxy",
             "  line 5: auth.mode: \"ajar\" is wrong; right would be \"digest\" or \"open\"",
         ]
     );

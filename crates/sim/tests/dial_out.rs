@@ -20,7 +20,7 @@ fn alice_and_bob() -> (Chat, Person, Phone) {
 
 /// Where the node may go in some tests.
 fn neighbourhood() -> Vec<Network> {
-    vec![Network { address: "192.0.2.0".parse().unwrap(), prefix: 24 }]
+    vec![Network { address: [192, 0, 2, 0].into(), prefix: 24 }]
 }
 
 fn invited(chat: &mut Chat, phone: Phone) -> SipMessage {
@@ -102,6 +102,20 @@ fn who_does_not_answer_is_called_no_longer_than_a_minute() {
     let cancel = chat.next_request(bob, "CANCEL").unwrap();
     assert_eq!(cancel.header("Call-ID"), invite.header("Call-ID"));
     assert_eq!(chat.stage.node.signalling().census()[0], 1);
+}
+
+#[test]
+fn who_takes_a_call_and_does_not_connect_is_let_go() {
+    let (mut chat, alice, bob) = alice_and_bob();
+    chat.refer(alice, BOB);
+    let invite = invited(&mut chat, bob);
+    chat.reply_to(bob, &invite, 180, None);
+    chat.stage.pass(Duration::from_secs(40));
+    let bob = chat.take_call(bob, &invite, "bob");
+    chat.stage.pass(Duration::from_secs(29));
+    assert_eq!(chat.dismissed(bob), None);
+    chat.stage.pass(Duration::from_secs(1));
+    assert!(chat.dismissed(bob).is_some_and(|reason| reason.contains("cause=408")));
 }
 
 #[test]
@@ -323,6 +337,7 @@ fn outside_of_a_dialog_one_refers_as_a_participant_or_not_at_all() {
     let phone = chat.stage.phone();
     let stranger = chat.refer_outside(phone, "eve", BOB);
     assert_eq!(stranger.code(), 403);
+    assert_eq!(chat.refer_outside(phone, "eve", "Subject: no Refer-To").code(), 403, "before anything else");
     let nowhere = Caller::new("alice").to_room("sip:nowhere@chat.example.com");
     assert_eq!(chat.refer_outside(phone, nowhere, BOB).code(), 404);
     assert_eq!(chat.unread(bob), [""; 0]);
@@ -334,6 +349,38 @@ fn outside_of_a_dialog_one_refers_as_a_participant_or_not_at_all() {
     let invite = invited(&mut chat, bob);
     chat.reply_to(bob, &invite, 486, None);
     assert_eq!(chat.told(phone), ["active 100 Trying", "terminated;reason=noresource 486 Busy Here"]);
+    let header = |name| answer.header(name).unwrap_or_default();
+    let late = format!(
+        "OPTIONS sip:lobby@chat.example.com SIP/2.0\r\nVia: SIP/2.0/TCP 192.0.2.9;branch=z9hG4bKlate\r\nMax-Forwards: 70\r\n\
+         From: {}\r\nTo: {}\r\nCall-ID: {}\r\nCSeq: 9 OPTIONS\r\nContent-Length: 0\r\n\r\n",
+        header("From"),
+        header("To"),
+        header("Call-ID")
+    );
+    chat.stage.send_octets(phone, late.into_bytes());
+    assert_eq!(chat.sip(phone, header("Call-ID")).unwrap().code(), 481);
+}
+
+#[test]
+fn one_notify_waits_for_the_answer_to_the_one_before() {
+    let (mut chat, alice, bob) = alice_and_bob();
+    let phone = chat.phone(alice);
+    chat.refer(alice, BOB);
+    let trying = chat.next_request(phone, "NOTIFY").unwrap();
+    let invite = invited(&mut chat, bob);
+    chat.reply_to(bob, &invite, 180, None);
+    chat.reply_to(bob, &invite, 486, None);
+    assert!(chat.next_request(phone, "NOTIFY").is_none());
+    // What was not told in time is passed over, but the end.
+    chat.reply_to(phone, &trying, 200, None);
+    assert_eq!(chat.told(phone), ["terminated;reason=noresource 486 Busy Here"]);
+    // Who does not take one gets no more.
+    chat.refer(alice, BOB);
+    let trying = chat.next_request(phone, "NOTIFY").unwrap();
+    chat.reply_to(phone, &trying, 481, None);
+    let invite = invited(&mut chat, bob);
+    chat.reply_to(bob, &invite, 486, None);
+    assert!(chat.next_request(phone, "NOTIFY").is_none());
 }
 
 // CONFORMANCE 4579-016

@@ -26,7 +26,7 @@ fn entry(uri: &str, more: &str) -> String {
 
 /// The INVITE of somebody with a list beside the offer.
 fn with_list(caller: &Caller, entries: &str) -> Caller {
-    let (_, sdp) = caller.body("msrp://alice.example.net:7654/list;tcp", 1).unwrap();
+    let (_, sdp) = caller.body("msrp://alice.example.net:7654/list;tcp", 1).expect("an offer");
     let body = format!(
         "--b\r\nContent-Type: application/sdp\r\n\r\n{sdp}\r\n\
          --b\r\nContent-Type: application/resource-lists+xml\r\nContent-Disposition: recipient-list\r\n\r\n{}\r\n--b--\r\n",
@@ -40,9 +40,10 @@ fn with_list(caller: &Caller, entries: &str) -> Caller {
 }
 
 fn room_of(answer: &SipMessage) -> String {
-    let contact = answer.header("Contact").unwrap();
+    let contact = answer.header("Contact").unwrap_or_default();
     assert!(contact.contains(";isfocus"), "{contact}");
-    contact.split(['<', '>']).nth(1).unwrap().split(';').next().unwrap().to_owned()
+    let uri = contact.split(['<', '>']).nth(1).unwrap_or_default();
+    uri.split(';').next().unwrap_or_default().to_owned()
 }
 
 fn invited(chat: &mut Chat, phone: Phone) -> SipMessage {

@@ -1,7 +1,5 @@
 //! Removing people and ending rooms by REFER (RFC 4579 §5.11, §5.12, RFC 7701 §5.3), and who may: rights go by address.
 
-#![allow(clippy::unwrap_used, reason = "a test may fail so")]
-
 use room::{Address, DeleteWhen};
 use sim::people::{Caller, Chat, Person, SipMessage, nothing};
 
@@ -12,8 +10,7 @@ const CLOSED: Option<&str> = Some("SIP;cause=410;text=\"The room is closed\"");
 /// The lobby, moderated by Alice.
 fn moderated() -> Chat {
     Chat::with(|settings| {
-        settings.rooms.permanent[0].standing.moderators =
-            [Address::parse("sip:alice@chat.example.com").unwrap()].into();
+        settings.rooms.permanent[0].moderators = Address::parse("sip:alice@chat.example.com").into_iter().collect();
     })
 }
 

@@ -200,7 +200,7 @@ const WRONG: &[(&str, &[&str])] = &[
     ),
     (
         "[sip]\nlisen = []",
-        &["line 2: sip.lisen: unknown key; [sip] may have listen, advertise, outbound_networks, outbound_proxy"],
+        &["line 2: sip.lisen: unknown key; [sip] may have listen, advertise, outbound_networks, trusted_peers, outbound_proxy"],
     ),
     (
         "[http]\nlisten = [\"https://127.0.0.1:443\"]",
