@@ -83,7 +83,7 @@ impl Circumstances<'_> {
     fn not_joined(&self, failure: &JoinFailure) -> String {
         let server = self.server;
         match failure {
-            JoinFailure::Refused { code, reason, warning } => {
+            JoinFailure::Refused { code, reason, warning, .. } => {
                 let reason = plain(warning.as_ref().unwrap_or(reason));
                 format!("{} ({code} {reason})", self.refusal(*code))
             }
