@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use room::Policy;
 
+use crate::desk::Standing;
 use crate::pace::Rate;
 
 pub use sip::Network;
@@ -104,6 +105,8 @@ pub struct Definition {
     pub subject: Option<String>,
     /// Its policy.
     pub policy: RoomPolicy,
+    /// Who is what in it, and what who comes has to know.
+    pub standing: Standing,
 }
 
 /// What rules a room: the part that the room itself needs, and the part that the switch needs.

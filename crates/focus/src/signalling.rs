@@ -23,6 +23,7 @@ mod join;
 mod media;
 mod notify;
 mod offers;
+mod password;
 mod people;
 mod presence;
 mod registrar;

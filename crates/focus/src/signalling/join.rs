@@ -25,9 +25,9 @@ impl Signalling {
     /// The caller is known: on to the room.
     pub(super) fn admitted(&mut self, now: Instant, call: &Call, caller: Caller) {
         let result = match call.purpose {
-            Purpose::Join => self.ask_for_seat(call, caller),
+            Purpose::Join => self.ask_for_seat(now, call, caller),
             Purpose::Register => self.register(now, call, &caller),
-            Purpose::Options => self.tell_of_room(now, call),
+            Purpose::Options => self.tell_of_room(now, call, &caller),
             Purpose::Subscribe => self.subscribe(now, call, &caller),
         };
         if let Err(unfit) = result {
@@ -46,8 +46,11 @@ impl Signalling {
     }
 
     /// Asks the home of a room for a seat. The room is made, if it must be, only for an offer that it takes.
-    fn ask_for_seat(&mut self, call: &Call, caller: Caller) -> Result<(), Unfit> {
+    fn ask_for_seat(&mut self, now: Instant, call: &Call, caller: Caller) -> Result<(), Unfit> {
         let name = room_name(&self.settings, &call.request.uri).ok_or(NOT_FOUND)?;
+        if !self.knows_password(now, call, &caller, &name) {
+            return Ok(());
+        }
         let terms = match self.rooms.get(&name) {
             Some(entry) if !entry.admits(&caller) => return Err(Unfit { code: 403, reason: "Not Admitted" }),
             Some(entry) => self.terms(call, &entry.policy)?,
@@ -118,8 +121,11 @@ impl Signalling {
     }
 
     /// An OPTIONS gets what an INVITE would, as far as its room decides (RFC 3261 §11.2).
-    fn tell_of_room(&mut self, now: Instant, call: &Call) -> Result<(), Unfit> {
+    fn tell_of_room(&mut self, now: Instant, call: &Call, caller: &Caller) -> Result<(), Unfit> {
         let name = room_name(&self.settings, &call.request.uri).ok_or(NOT_FOUND)?;
+        if !self.knows_password(now, call, caller, &name) {
+            return Ok(());
+        }
         if self.rooms.get(&name).is_none() && self.settings.rooms.create == Create::Nobody {
             return Err(NOT_FOUND);
         }

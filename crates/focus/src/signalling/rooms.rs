@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use room::{Address, DeleteWhen, Scheme};
+use sip::auth::Authenticator;
 
 use super::{Output, Signalling};
 use crate::desk::Standing;
@@ -30,6 +31,8 @@ pub(super) struct Entry {
     pub(super) policy: Arc<RoomPolicy>,
     pub(super) creator: Option<Address>,
     pub(super) standing: Standing,
+    /// Asks for the password in the standing; made when it is first asked for, and forgotten with it.
+    pub(super) door: Option<Box<Authenticator>>,
     seats: usize,
 }
 
@@ -79,7 +82,7 @@ impl Directory {
         self.opened += 1;
         let (id, home) = (RoomId(self.opened), crate::home::home_of(name, workers));
         let (subject, policy) = (subject.map(Into::into), Arc::new(policy));
-        let entry = Entry { id, home, subject, policy, creator, standing: Standing::default(), seats: 0 };
+        let entry = Entry { id, home, subject, policy, creator, standing: Standing::default(), door: None, seats: 0 };
         self.rooms.insert(name.to_owned(), entry);
         (id, home)
     }
@@ -111,6 +114,9 @@ impl Signalling {
         let settings = self.settings.clone();
         for definition in &settings.rooms.permanent {
             self.open_room(&definition.name, definition.subject.clone(), definition.policy.clone(), None);
+            if let Some(entry) = self.rooms.get_mut(&definition.name) {
+                entry.standing = definition.standing.clone();
+            }
         }
     }
 
