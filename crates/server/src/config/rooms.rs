@@ -1,13 +1,14 @@
 //! The rooms of the file and their policy.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use focus::room::{Confusables, Nickname, NicknameScope};
+use focus::room::{Address, Confusables, Nickname, NicknameScope};
 use toml::de::DeValue;
 
 use super::reader::{Section, Source};
 use super::sections::text;
-use super::{Config, Create, DeleteWhen, Room, RoomPolicy, permanent, value};
+use super::{Config, Create, DeleteWhen, Room, RoomPolicy, permanent, users, value};
 
 /// `[rooms]`, `[rooms.defaults]` and every `[[room]]`.
 pub(super) fn read<'t>(source: &mut Source<'t>, root: &mut Section<'t>, config: &mut Config) {
@@ -52,14 +53,24 @@ fn room<'t>(source: &mut Source<'t>, section: &mut Section<'t>, config: &Config)
     let mut own = permanent(config.defaults.clone());
     policy(source, section, &mut own);
     section.parse(source, "delete_when", "\"never\": a room of the file is permanent", never);
-    section.not_yet(source, &["moderators", "members", "password", "hidden"]);
+    section.not_yet(source, &["moderators"]);
+    const WHO: &str = "URIs of users like [\"sip:alice@chat.example.com\"]";
+    let members = section.take("members").and_then(|entry| entry.parse_each(source, WHO, person));
+    let password = users::secret(source, section, ["password", "password_ha1"], &config.auth).flatten();
+    let hidden = section.bool(source, "hidden").unwrap_or_default();
     let (name, entry) = (name?, entry?);
     let uri = format!("sip:{name}@{}", config.domain);
     if config.rooms.iter().any(|room| room.name == name) || config.users.iter().any(|user| user.uri == uri) {
         let text = format!("\"{uri}\" is there already; right would be a name of its own");
         source.complain(entry.line, &entry.key, text);
     }
-    Some(Room { name, subject, policy: own, said })
+    let members = members.map(BTreeSet::from_iter);
+    Some(Room { name, subject, policy: own, members, password, hidden, said })
+}
+
+/// Somebody whom a room knows, by any of their URIs.
+fn person(text: &str) -> Option<Address> {
+    Address::parse(text).ok().filter(|address| !address.user().is_empty())
 }
 
 /// Whether a room may be about this.
