@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use sip::auth::Credentials;
+use sip::typed::Uri;
 
 /// What an agent is told once.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,8 +57,10 @@ pub struct Join {
     pub identity: String,
     /// The display name of the call.
     pub display_name: Option<String>,
-    /// What a challenge is answered with.
+    /// What the server's challenge is answered with, and a proxy's; never the room's own ([`room_realm`]).
     pub credentials: Option<Credentials>,
+    /// What the challenge of the room's own realm is answered with, where it has a password ([`Join::with_room_password`]).
+    pub room_credentials: Option<Credentials>,
     /// Where the call goes.
     pub destination: sip::Destination,
     /// The transport of the destination, for the Contact.
@@ -89,6 +92,7 @@ impl Join {
             identity: identity.into(),
             display_name: None,
             credentials: None,
+            room_credentials: None,
             destination,
             transport,
             local,
@@ -98,6 +102,26 @@ impl Join {
             privacy: false,
         }
     }
+
+    /// The same, knowing the room's password. It is told to nobody but the room of that URI.
+    #[must_use]
+    pub fn with_room_password(mut self, password: &str) -> Self {
+        let realm = room_realm(&self.room);
+        let credentials = realm.map(|(user, realm)| Credentials::new(user, password).for_realm(realm));
+        self.room_credentials = credentials.or(self.room_credentials);
+        self
+    }
+}
+
+/// What a room that has a password asks for: its own name as that of the user, and its URI, with nothing but user and host, as
+/// the realm. `None` for what is the URI of no room.
+#[must_use]
+pub fn room_realm(room: &str) -> Option<(String, String)> {
+    let uri = Uri::parse(room).ok().filter(Uri::is_sip)?;
+    let (user, host) = (uri.user()?.to_owned(), uri.host()?);
+    let host = if host.contains(':') { format!("[{host}]") } else { host };
+    let realm = format!("sip:{user}@{host}");
+    Some((user, realm))
 }
 
 /// Names a media connection; never used again by the same agent.
@@ -300,6 +324,8 @@ pub enum JoinFailure {
         reason: String,
         /// The text of a Warning or of a Reason, where one came.
         warning: Option<String>,
+        /// Who asks for credentials that were not given, or were wrong: the realm of a 401 or 407.
+        realm: Option<String>,
     },
     /// Nobody answered the call.
     NoAnswer,

@@ -17,7 +17,7 @@ mod wrapper;
 pub use agent::{Agent, Generators};
 pub use api::{
     Config, Event, Input, Join, JoinFailure, Leaving, MediaId, MessageId, NicknameFailure, Output, Recipient, Refused,
-    Room, Said, WallClock,
+    Room, Said, WallClock, room_realm,
 };
 // What stands on this face and is theirs: nobody above needs to import it.
 pub use sip;

@@ -15,8 +15,13 @@ fn not_joined(bench: &mut Bench) -> JoinFailure {
     }
 }
 
+fn unproven(realm: &str) -> JoinFailure {
+    let (reason, realm) = ("Unauthorized".to_owned(), Some(realm.to_owned()));
+    JoinFailure::Refused { code: 401, reason, warning: None, realm }
+}
+
 fn refused(code: u16, reason: &str) -> JoinFailure {
-    JoinFailure::Refused { code, reason: reason.to_owned(), warning: None }
+    JoinFailure::Refused { code, reason: reason.to_owned(), warning: None, realm: None }
 }
 
 #[test]
@@ -141,8 +146,73 @@ fn a_challenge_is_answered_once() {
     assert!(authorization.starts_with(start), "{authorization}");
     r.responds("401 Unauthorized", challenge, "");
     r.expect_sip(NACK);
-    assert_eq!(not_joined(&mut r), refused(401, "Unauthorized"));
+    assert_eq!(not_joined(&mut r), unproven("chat.example.com"));
     r.expect_silence();
+}
+
+/// A challenge of a realm, and what the next INVITE says to it: who to which realm.
+fn challenged(r: &mut Bench, realm: &str) -> Vec<String> {
+    let row = format!("WWW-Authenticate: Digest realm=\"{realm}\", nonce=\"n\", qop=\"auth\", algorithm=SHA-256\n");
+    r.responds("401 Unauthorized", &row, "");
+    r.expect_sip(NACK);
+    let invite = r.is_called();
+    let said = |value: &str| {
+        let authorization = client::sip::auth::parse_authorization(value).expect("credentials");
+        format!("{} to {}", authorization.username, authorization.realm)
+    };
+    invite.lines().filter_map(|line| line.strip_prefix("Authorization: ")).map(said).collect()
+}
+
+#[test]
+fn the_server_and_the_room_are_answered_each_by_its_own() {
+    const ROOM: &str = "sip:lobby@chat.example.com";
+    let mut r = Bench::new();
+    let account = Some(Credentials::new("alice", "Tr0ub4dor"));
+    let join = Join { credentials: account.clone(), ..alice() }.with_room_password("sesame");
+    assert!(!format!("{join:?}").contains("sesame"), "no password gets into a log");
+    r.join(&join);
+    r.is_called();
+    assert_eq!(challenged(&mut r, "chat.example.com"), ["alice to chat.example.com"]);
+    assert_eq!(challenged(&mut r, ROOM), ["alice to chat.example.com", "lobby to sip:lobby@chat.example.com"]);
+    r.responds("200 OK", &format!("{CONTACT}Content-Type: application/sdp\n"), &answer("nickname"));
+    r.drain();
+    assert!(!r.connects.is_empty(), "on to the room");
+
+    // Without a server that asks.
+    let mut r = Bench::new();
+    r.join(&alice().with_room_password("sesame"));
+    r.is_called();
+    assert_eq!(challenged(&mut r, ROOM), ["lobby to sip:lobby@chat.example.com"]);
+
+    // A URI has many spellings, and a room one realm.
+    for (spelling, realm) in [
+        ("sips:l%6fbby@CHAT.example.com:5061;transport=tls", Some(ROOM)),
+        ("sip:lobby@[2001:DB8::1]", Some("sip:lobby@[2001:db8::1]")),
+        ("sip:chat.example.com", None),
+        ("tel:+15551234", None),
+    ] {
+        let asked = client::room_realm(spelling);
+        assert_eq!(asked.map(|(_, realm)| realm).as_deref(), realm, "{spelling}");
+    }
+}
+
+// THREATS GHSA-3v3f-99mv-qvj4
+#[test]
+fn the_account_s_password_is_for_no_room_and_the_room_s_for_nobody_else() {
+    for realm in ["sip:lobby@chat.example.com", "sip:attic@chat.example.com", "chat.example.com"] {
+        let mut r = Bench::new();
+        let account = Some(Credentials::new("alice", "Tr0ub4dor"));
+        match realm.starts_with("sip:lobby@") {
+            true => r.join(&Join { credentials: account, ..alice() }),
+            false => r.join(&alice().with_room_password("sesame")),
+        }
+        r.is_called();
+        let row = format!("WWW-Authenticate: Digest realm=\"{realm}\", nonce=\"n\", qop=\"auth\"\n");
+        r.responds("401 Unauthorized", &row, "");
+        r.expect_sip(NACK);
+        assert_eq!(not_joined(&mut r), unproven(realm));
+        r.expect_silence();
+    }
 }
 
 #[test]
@@ -166,7 +236,8 @@ fn a_refusal_is_told_with_its_code_and_its_reason() {
         r.is_called();
         r.responds(status, rows, "");
         r.expect_sip(NACK);
-        let failure = JoinFailure::Refused { code, reason: reason.to_owned(), warning: warning.map(str::to_owned) };
+        let (reason, warning) = (reason.to_owned(), warning.map(str::to_owned));
+        let failure = JoinFailure::Refused { code, reason, warning, realm: None };
         assert_eq!(not_joined(&mut r), failure);
         r.expect_silence();
         // The agent is free for another room.

@@ -107,10 +107,10 @@ pub struct Definition {
     pub name: String,
     /// What it is about.
     pub subject: Option<String>,
-    /// Who is what in it, and what who comes has to know.
-    pub standing: Standing,
     /// Its policy.
     pub policy: RoomPolicy,
+    /// Who is what in it, and what who comes has to know.
+    pub standing: Standing,
 }
 
 /// What rules a room: the part that the room itself needs, and the part that the switch needs.

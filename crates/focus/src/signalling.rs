@@ -27,6 +27,7 @@ mod media;
 mod named;
 mod notify;
 mod offers;
+mod password;
 mod people;
 mod presence;
 mod progress;

@@ -1,11 +1,10 @@
 //! `tertulia chat`: a participant in lines, on a terminal or in a pipe.
 
 use std::io::{self, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use anyhow::Context as _;
 use clap::Args;
 use client::sip::Transport;
 use client::sip::auth::Credentials;
@@ -15,6 +14,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
+use crate::desk::password::first_line;
 use crate::link::dial::{Dial, USER_AGENT, address, generators, wall_clock};
 use crate::link::{Link, Server};
 use lines::{Line, parse};
@@ -45,6 +45,9 @@ pub(crate) struct Chat {
     /// A file whose first line is the password; else the variable TERTULIA_PASSWORD is taken
     #[arg(long, value_name = "FILE")]
     password_file: Option<PathBuf>,
+    /// A file whose first line is the password of the room; else the variable TERTULIA_ROOM_PASSWORD is taken
+    #[arg(long, value_name = "FILE")]
+    room_password_file: Option<PathBuf>,
     /// The nickname to take
     #[arg(long, value_name = "NAME")]
     nick: Option<String>,
@@ -71,9 +74,12 @@ async fn talk(args: Chat) -> anyhow::Result<ExitCode> {
     let mut join = Join::new(&place.room, &args.identity, link.destination()?, server.transport, link.local());
     join.secure_media = server.transport == Transport::Tls;
     join.credentials = credentials(&args, &place.identity)?;
-    let has_password = join.credentials.is_some();
+    if let Some(password) = password(args.room_password_file.as_deref(), "TERTULIA_ROOM_PASSWORD")? {
+        join = join.with_room_password(&password);
+    }
+    let has_passwords = Passwords { own: join.credentials.is_some(), room: join.room_credentials.is_some() };
     link.agent().join(Instant::now(), join)?;
-    let session = Session::new(link, place, args, has_password);
+    let session = Session::new(link, place, args, has_passwords);
     session.run().await
 }
 
@@ -96,15 +102,21 @@ impl Place {
 }
 
 fn credentials(args: &Chat, identity: &Uri) -> anyhow::Result<Option<Credentials>> {
-    let password = match &args.password_file {
-        Some(file) => {
-            let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
-            Some(text.lines().next().unwrap_or_default().to_owned())
-        }
-        None => std::env::var("TERTULIA_PASSWORD").ok(),
-    };
+    let password = password(args.password_file.as_deref(), "TERTULIA_PASSWORD")?;
     let user = args.user.as_deref().or(identity.user()).unwrap_or_default();
     Ok(password.map(|password| Credentials::new(user, password)))
+}
+
+/// A password, from a file or else from the environment.
+fn password(file: Option<&Path>, variable: &str) -> anyhow::Result<Option<String>> {
+    file.map_or_else(|| Ok(std::env::var(variable).ok()), |file| first_line(file).map(Some))
+}
+
+/// Which passwords were given.
+#[derive(Debug, Clone, Copy)]
+struct Passwords {
+    own: bool,
+    room: bool,
 }
 
 /// One's time in the room.
@@ -113,7 +125,7 @@ struct Session {
     place: Place,
     /// To be asked for on entering.
     nick: Option<String>,
-    has_password: bool,
+    has_passwords: Passwords,
     typed: mpsc::Receiver<String>,
     /// Whether nothing more will be typed.
     ended: bool,
@@ -135,12 +147,12 @@ enum Stage {
 }
 
 impl Session {
-    fn new(link: Link, place: Place, args: Chat, has_password: bool) -> Self {
+    fn new(link: Link, place: Place, args: Chat, has_passwords: Passwords) -> Self {
         Self {
             link,
             place,
             nick: args.nick,
-            has_password,
+            has_passwords,
             typed: lines::stdin(),
             ended: false,
             stage: Stage::Calling,
@@ -243,7 +255,7 @@ impl Session {
             domain: &self.place.domain,
             room: &self.place.room,
             server: &self.place.server,
-            has_password: self.has_password,
+            has_passwords: self.has_passwords,
             trouble: self.link.trouble(),
         };
         if let Some(line) = circumstances.line(&event) {

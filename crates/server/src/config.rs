@@ -211,7 +211,7 @@ impl fmt::Debug for User {
     }
 }
 
-/// What proves a user.
+/// What proves a user, or that somebody knows the password of a room.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) enum Secret {
     /// As the user types it.
@@ -223,6 +223,12 @@ pub(crate) enum Secret {
         /// 32 digits.
         md5: Option<String>,
     },
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret")
+    }
 }
 
 /// Who makes a room by calling an unknown URI.
@@ -315,6 +321,12 @@ pub(crate) struct Room {
     /// Who may remove others from it.
     pub(crate) moderators: Vec<Address>,
     pub(crate) policy: RoomPolicy,
+    /// Who gets in; nothing: everybody.
+    pub(crate) members: Option<BTreeSet<Address>>,
+    /// What proves to know its password.
+    pub(crate) password: Option<Secret>,
+    /// Whether it is none for who may not enter it.
+    pub(crate) hidden: bool,
     /// The keys that stand in its section: nobody changes them but the operator, in the file.
     pub(crate) said: BTreeSet<String>,
 }
@@ -327,6 +339,9 @@ impl Config {
             subject: None,
             moderators: Vec::new(),
             policy: permanent(RoomPolicy::default()),
+            members: None,
+            password: None,
+            hidden: false,
             said: BTreeSet::new(),
         };
         Config { auth: Auth::Open, rooms: vec![lobby], ..Config::of_an_empty_file() }

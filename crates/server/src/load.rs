@@ -14,6 +14,7 @@ use tokio::task::{JoinSet, LocalSet};
 use tokio::time::{interval, timeout_at};
 
 use crate::capacity::Capacity;
+use crate::desk::password::first_line;
 use crate::link::dial::{Dial, address};
 use participant::{Phase, Plan, Progress, participant};
 use report::Report;
@@ -67,6 +68,9 @@ pub(crate) struct Load {
     /// A file whose first line is the password of every participant
     #[arg(long, value_name = "FILE")]
     password_file: Option<PathBuf>,
+    /// A file whose first line is the password of the room
+    #[arg(long, value_name = "FILE")]
+    room_password_file: Option<PathBuf>,
     /// Report in JSON
     #[arg(long)]
     json: bool,
@@ -113,13 +117,7 @@ pub(crate) fn run(args: &Load) -> anyhow::Result<ExitCode> {
 fn plan(args: &Load) -> anyhow::Result<Plan> {
     let room = address("room", &args.room)?;
     ensure!(args.senders <= args.participants, "there are more senders than participants");
-    let password = match &args.password_file {
-        Some(file) => {
-            let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
-            Some(text.lines().next().unwrap_or_default().to_owned())
-        }
-        None => None,
-    };
+    let password = |file: &Option<PathBuf>| file.as_deref().map(first_line).transpose();
     let mut run = [0; 4];
     getrandom::fill(&mut run).context("the system gives no randomness")?;
     Ok(Plan {
@@ -127,7 +125,8 @@ fn plan(args: &Load) -> anyhow::Result<Plan> {
         domain: args.domain.clone().or(room.host()).unwrap_or_default(),
         server: args.dial.server(&room)?,
         tls: args.dial.tls()?,
-        password,
+        password: password(&args.password_file)?,
+        room_password: password(&args.room_password_file)?,
         participants: args.participants,
         senders: args.senders,
         messages: args.messages,

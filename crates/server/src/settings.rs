@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use focus::Rate;
-use focus::desk::Standing;
+use focus::desk::{Ha1s, Standing};
+use focus::room::Address;
 use focus::settings::{self, Definition, Epoch, Media, Settings, SipAddress};
 use focus::signalling::Account;
 use focus::sip::Transport;
@@ -23,7 +24,7 @@ pub(crate) fn settings(config: &Config, sip: &[Listener], msrp: &[Listener], wor
         name: room.name.clone(),
         subject: room.subject.clone(),
         policy: policy(&room.policy),
-        standing: Standing { moderators: room.moderators.iter().cloned().collect(), ..Standing::default() },
+        standing: standing(config, room),
     };
     Settings {
         domain: config.domain.clone(),
@@ -104,6 +105,20 @@ pub(crate) fn policy(policy: &config::RoomPolicy) -> settings::RoomPolicy {
     }
 }
 
+/// What the file says of who is what in a room.
+pub(crate) fn standing(config: &Config, room: &config::Room) -> Standing {
+    let uri = Address::parse(&format!("sip:{}@{}", room.name, config.domain));
+    let password = room.password.as_ref().zip(uri.ok()).map(|(secret, uri)| room_password(&uri, secret));
+    let moderators = room.moderators.iter().cloned().collect();
+    Standing { moderators, members: room.members.clone(), hidden: room.hidden, password, ..Standing::default() }
+}
+
+/// What is kept of a room's password. It proves to know it in this room alone.
+pub(crate) fn room_password(uri: &Address, secret: &Secret) -> Ha1s {
+    let (sha256, md5) = hashed(uri.user(), uri.as_str(), secret);
+    Ha1s { sha256, md5 }
+}
+
 fn a_second(count: u32) -> Rate {
     Rate { count, per: Duration::from_secs(1) }
 }
@@ -120,13 +135,18 @@ pub(crate) fn accounts(config: &Config) -> BTreeMap<String, Account> {
 }
 
 fn account(user: &User, realm: &str) -> Account {
-    let (sha256, md5) = match &user.secret {
-        Some(Secret::Password(password)) => {
-            let of = |algorithm| Some(ha1(algorithm, &user.name, realm, password));
+    let hashed = user.secret.as_ref().map(|secret| hashed(&user.name, realm, secret));
+    let (sha256, md5) = hashed.unwrap_or_default();
+    Account { uri: user.uri.clone(), aliases: user.aliases.clone(), sha256, md5 }
+}
+
+/// The HA1 by SHA-256 and by MD5.
+fn hashed(user: &str, realm: &str, secret: &Secret) -> (Option<String>, Option<String>) {
+    match secret {
+        Secret::Password(password) => {
+            let of = |algorithm| Some(ha1(algorithm, user, realm, password));
             (of(Algorithm::Sha256), of(Algorithm::Md5))
         }
-        Some(Secret::Ha1 { sha256, md5 }) => (sha256.clone(), md5.clone()),
-        None => (None, None),
-    };
-    Account { uri: user.uri.clone(), aliases: user.aliases.clone(), sha256, md5 }
+        Secret::Ha1 { sha256, md5 } => (sha256.clone(), md5.clone()),
+    }
 }

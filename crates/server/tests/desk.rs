@@ -386,3 +386,112 @@ fn whoever_is_added_while_everybody_is_believed_is_told_so() {
     let server = again(server, &config(""));
     log_in(&server, "bob", "secret").expect(&in_the_lobby("bob"));
 }
+
+const ASKED: &str =
+    "! the room wants a password: give --room-password-file, or set TERTULIA_ROOM_PASSWORD (401 Unauthorized)";
+
+/// A file in the directory of a server with a password; its name.
+fn kept(server: &Server, name: &str, password: &str) -> String {
+    let path = server.directory.path().join(name);
+    std::fs::write(&path, format!("{password}\n")).unwrap();
+    path.display().to_string()
+}
+
+#[test]
+fn the_password_of_a_room_is_asked_of_who_comes_until_it_is_taken_away() {
+    let config = config(ALICE);
+    let server = Server::start(&config);
+    let mut inside = log_in(&server, "alice", "wonderland");
+    inside.expect(&in_the_lobby("alice"));
+    let set = |server: &Server, password: &str| {
+        let said = run_with(server.directory.path(), &format!("{password}\n"), &["room", "password", "lobby"]);
+        assert_eq!((said.code, &*said.stdout), (Some(0), "lobby has another password\n"), "{said:?}");
+    };
+    set(&server, "sesame");
+    let [own, room, wrong] =
+        [("own", "wonderland"), ("room", "sesame"), ("wrong", "Sesame")].map(|(name, text)| kept(&server, name, text));
+    let call = |server: &Server, transport: &str, own: &str, room: Option<&str>| {
+        let room = room.map(|file| ["--room-password-file", file]);
+        let more = ["--password-file", own].into_iter().chain(room.into_iter().flatten()).collect::<Vec<_>>();
+        Chat::call(server, "alice", transport, &more)
+    };
+    call(&server, "tcp", &own, None).expect_end(&[ASKED], 1);
+    let said = "! the password of the room is wrong (401 Unauthorized)";
+    call(&server, "udp", &own, Some(&wrong)).expect_end(&[said], 1);
+    let said = "! the user name or the password is wrong (401 Unauthorized)";
+    call(&server, "tcp", &wrong, Some(&room)).expect_end(&[said], 1);
+    let second = call(&server, "udp", &own, Some(&room));
+    second.expect(&in_the_lobby("alice"));
+    // Who was in before has stayed.
+    inside.types("is it me?");
+    second.expect("<alice> is it me?");
+    drop((inside, second));
+
+    server.terminate();
+    let server = again(server, &config);
+    let [own, room] = [("own", "wonderland"), ("room", "sesame")].map(|(name, text)| kept(&server, name, text));
+    call(&server, "tcp", &own, None).expect_end(&[ASKED], 1);
+    call(&server, "tcp", &own, Some(&room)).expect(&in_the_lobby("alice"));
+    set(&server, "roses");
+    let said = "! the password of the room is wrong (401 Unauthorized)";
+    call(&server, "tcp", &own, Some(&room)).expect_end(&[said], 1);
+    assert_eq!(done(&server, &["room", "password", "lobby", "--none"]), "lobby has no password\n");
+    call(&server, "tcp", &own, None).expect(&in_the_lobby("alice"));
+}
+
+#[test]
+fn a_room_of_the_file_has_the_password_the_members_and_the_cover_that_stand_there() {
+    let room = "password = \"sesame\"\nmembers = [\"sip:alice@chat.test\", \"sip:load-0@chat.test\", \"sip:load-1@chat.test\"]\nhidden = true\n";
+    let config = config(OPEN) + room;
+    let server = Server::start(&config);
+    let sheet = json(&server, &["room", "show", "lobby"])["room"].clone();
+    assert_eq!(
+        sheet["members"].to_string(),
+        "[\"sip:alice@chat.test\",\"sip:load-0@chat.test\",\"sip:load-1@chat.test\"]"
+    );
+    assert_eq!((&sheet["has_password"], &sheet["hidden"]), (&true.into(), &true.into()));
+    for (key, arguments) in [
+        ("password", &["room", "password", "lobby", "--none"][..]),
+        ("members", &["room", "member", "lobby", "bob"]),
+        ("members", &["room", "member", "lobby", "alice", "--remove"]),
+        ("members", &["room", "open", "lobby"]),
+        ("hidden", &["room", "set", "lobby", "hidden=false"]),
+        ("hidden", &["room", "unset", "lobby", "hidden"]),
+    ] {
+        let stands =
+            format!("room.{key} of lobby stands in the configuration: change it there, and start the server again");
+        assert_eq!(refused(&server, arguments), stands, "{arguments:?}");
+    }
+    let file = kept(&server, "room", "sesame");
+    let password = ["--room-password-file", &*file];
+    Chat::call(&server, "alice", "udp", &[]).expect_end(&[ASKED], 1);
+    Chat::join(&server, "alice", "tcp", &password);
+    let outside = Chat::call(&server, "bob", "tcp", &password).line();
+    assert!(outside.contains("(403 ") || outside.contains("(404 "), "{outside}");
+    // By another name of the host the room is reached, but the password is not told.
+    let address = server.address("sip tcp://").to_string();
+    let elsewhere = ["sip:lobby@localhost", "--as", "sip:alice@chat.test", "--server", &address, "--transport", "tcp"];
+    let said = "! the room wants a password, which it is told by its own name alone: call sip:lobby@chat.test \
+                (401 Unauthorized)";
+    Chat::start("alice", &[&elsewhere[..], &password].concat()).expect_end(&[said], 1);
+    let load =
+        ["load", "sip:lobby@chat.test", "--server", &address, "--transport", "tcp", "-n", "2", "-m", "9", "-s", "1"];
+    assert_eq!(run(&server, &load).code, Some(1));
+    assert_eq!(run(&server, &[&load[..], &password].concat()).code, Some(0));
+
+    // What has been changed at the desk stands back behind the file, and the store keeps it.
+    done(&server, &["room", "mute", "lobby", "bob"]);
+    server.terminate();
+    let ha1 = "ab".repeat(32);
+    let server = again(server, &config.replace("password = \"sesame\"", &format!("password_ha1.sha-256 = \"{ha1}\"")));
+    let after = json(&server, &["room", "show", "lobby"])["room"].clone();
+    for key in ["members", "has_password", "hidden"] {
+        assert_eq!(after[key], sheet[key], "{key}");
+    }
+    assert_eq!(after["muted"].to_string(), "[\"sip:bob@chat.test\"]");
+    let stands = refused(&server, &["room", "password", "lobby", "--none"]);
+    assert!(stands.starts_with("room.password_ha1 of lobby stands in the configuration"), "{stands}");
+    let file = kept(&server, "room", "sesame");
+    let said = "! the password of the room is wrong (401 Unauthorized)";
+    Chat::call(&server, "alice", "udp", &["--room-password-file", &file]).expect_end(&[said], 1);
+}

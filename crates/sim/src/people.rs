@@ -153,7 +153,8 @@ impl Chat {
         self.stage.accounts.insert(user.to_owned(), account);
     }
 
-    /// An INVITE, with credentials when it is challenged for them, and the ACK.
+    /// An INVITE, with credentials when it is challenged for them, by the server and by a room, and the ACK. Nobody here counts
+    /// nonces: whoever is told that one has grown stale tries again with the new one.
     ///
     /// # Errors
     /// The final response, where it is a refusal.
@@ -169,13 +170,13 @@ impl Chat {
     /// The final response, where it is a refusal.
     pub fn call_from(&mut self, phone: Phone, caller: impl Into<Caller>) -> Result<Person, SipMessage> {
         let mut guest = self.ring(phone, caller);
-        let mut answer = self.reply(&guest);
-        if answer.code() == 401
-            && let Some(authorization) = authorization(&guest.caller, &answer, "INVITE")
-        {
-            self.acknowledge(&guest, &answer, 1);
+        let (mut answer, mut said) = (self.reply(&guest), BTreeMap::new());
+        while answer.code() == 401 && take_up(&guest.caller, &answer, "INVITE", &mut said) {
+            self.acknowledge(&guest, &answer, guest.cseq);
             guest.cseq += 1;
-            self.stage.send_octets(phone, guest.invitation(Some(&authorization)).into_bytes());
+            let authorizations: Vec<&str> = said.values().map(String::as_str).collect();
+            let authorizations = authorizations.join("\r\nAuthorization: ");
+            self.stage.send_octets(phone, guest.invitation(Some(&authorizations)).into_bytes());
             answer = self.reply(&guest);
         }
         self.acknowledge(&guest, &answer, guest.cseq);
@@ -451,6 +452,26 @@ impl Guest {
         }
         text + &format!("Content-Length: {}\r\n\r\n{body}", body.len())
     }
+}
+
+/// Puts what a caller answers to a challenge among what was said to other realms. `false`: they have nothing to say to it, or
+/// have said it.
+fn take_up(caller: &Caller, answer: &SipMessage, method: &str, said: &mut BTreeMap<String, String>) -> bool {
+    let values = || answer.all("WWW-Authenticate");
+    let Some(realm) = values().find_map(sip::auth::challenged_realm) else { return false };
+    let is_stale = values().any(|value| value.contains("stale=true"));
+    if said.contains_key(&realm) && !is_stale {
+        return false;
+    }
+    let room = room::Address::parse(&caller.room).and_then(|room| room.with_host("chat.example.com"));
+    let value = match room {
+        Ok(room) if room.as_str() == realm => caller.room_password.as_ref().and_then(|password| {
+            let credentials = Credentials::new(room.user(), password);
+            Some(sip::auth::answer(&credentials, values(), method, &caller.room, "cnonce")?.value)
+        }),
+        _ => authorization(caller, answer, method),
+    };
+    value.map(|value| said.insert(realm, value)).is_some()
 }
 
 /// What a caller answers to a challenge (RFC 7616), if they have what it takes.

@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use focus::desk::Standing;
 use focus::node::{LinkId, Output as NodeOutput};
 use focus::settings::{Auth, Create, Definition, Epoch, Media, RoomPolicy, Rooms, Settings, SipAddress};
 use focus::signalling::{Account, Answer, Input, Output, Question};
@@ -110,7 +111,7 @@ pub fn settings(now: Instant) -> Settings {
 #[must_use]
 pub fn permanent(name: &str, mut policy: RoomPolicy) -> Definition {
     policy.room.delete_when = room::DeleteWhen::Never;
-    Definition { name: name.to_owned(), subject: None, policy, standing: focus::desk::Standing::default() }
+    Definition { name: name.to_owned(), subject: None, policy, standing: Standing::default() }
 }
 
 impl Stage {

@@ -10,7 +10,8 @@ const CLOSED: Option<&str> = Some("SIP;cause=410;text=\"The room is closed\"");
 /// The lobby, moderated by Alice.
 fn moderated() -> Chat {
     Chat::with(|settings| {
-        settings.rooms.permanent[0].moderators = Address::parse("sip:alice@chat.example.com").into_iter().collect();
+        settings.rooms.permanent[0].standing.moderators =
+            Address::parse("sip:alice@chat.example.com").into_iter().collect();
     })
 }
 

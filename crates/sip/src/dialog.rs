@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::ops::Bound;
+use std::sync::Arc;
 
 use crate::auth::Credentials;
 use crate::endpoint::{ClientId, TransactionId};
@@ -31,7 +32,7 @@ pub struct Dialog {
     pub(crate) local_cseq: u32,
     pub(crate) remote_cseq: Option<u32>,
     pub(crate) peer: Peer,
-    pub(crate) credentials: Option<Box<Credentials>>,
+    pub(crate) credentials: Arc<[Credentials]>,
     pub(crate) stage: Stage,
     /// Whether we made the Call-ID.
     pub(crate) is_caller: bool,
@@ -152,7 +153,7 @@ impl Dialog {
             local_cseq: 0,
             remote_cseq: CSeq::parse(header("CSeq")).ok().map(|cseq| cseq.number),
             peer: Peer::of_request(request, source),
-            credentials: None,
+            credentials: Arc::default(),
             stage: Stage::Early,
             is_caller: false,
             holds: 0,
@@ -180,7 +181,7 @@ impl Dialog {
             local_cseq: CSeq::parse(header("CSeq")).map_or(0, |cseq| cseq.number),
             remote_cseq: None,
             peer,
-            credentials: None,
+            credentials: Arc::default(),
             stage: Stage::Early,
             is_caller: true,
             holds: 0,

@@ -2,7 +2,7 @@
 
 mod support;
 
-use sip::auth::{Algorithm, Authenticator, Credentials, Verdict, ha1, parse_authorization};
+use sip::auth::{Algorithm, Authenticator, Credentials, Verdict, find_authorization, ha1, parse_authorization};
 use sip::{Event, Method, Request, Within};
 use support::{Bench, CONTACT, outgoing};
 
@@ -90,6 +90,111 @@ fn another_realm_gets_no_proof() {
     r.invite(outgoing(Method::INVITE).contact(CONTACT).credentials(credentials));
     r.a_answers("INVITE", 401, &rows(&authenticator().challenge(0)));
     r.expect("R: INVITE\nR: ACK\nevent Answered 401");
+}
+
+const HALL: &str = "sip:hall@example.com";
+
+/// The server's realm, and that of one of its rooms.
+fn two_realms() -> [Authenticator; 2] {
+    [authenticator(), Authenticator::new(HALL, [8; 32], 60, vec![Algorithm::Sha256])]
+}
+
+/// The verdicts on the credentials of both realms, as [`two_realms`] give them.
+fn judge_both([server, hall]: &mut [Authenticator; 2], request: &Request) -> [Option<Verdict>; 2] {
+    let verdict = |authenticator: &mut Authenticator, user: &str, password: &str| {
+        let realm = authenticator.realm().to_owned();
+        let authorization = find_authorization(request.headers("Authorization"), &realm)?;
+        let ha1 = ha1(authorization.algorithm?, user, &realm, password);
+        Some(authenticator.verify(0, request.method.as_str(), &request.uri, &authorization, Some(&ha1)))
+    };
+    [verdict(server, "room", "secret"), verdict(hall, "hall", "sesame")]
+}
+
+fn for_both() -> sip::Outgoing {
+    invite().credentials(Credentials::new("hall", "sesame").for_realm(HALL))
+}
+
+// THREATS GHSA-3v3f-99mv-qvj4. CONFORMANCE 3261-22.3-1.
+#[test]
+fn two_realms_are_answered_in_turn_each_by_its_own_credentials() {
+    const OK: Option<Verdict> = Some(Verdict::Ok);
+    let mut r = Bench::new();
+    let mut realms = two_realms();
+    r.invite(for_both());
+    r.a_answers("INVITE", 401, &rows(&realms[0].challenge(0)));
+    assert_eq!(judge_both(&mut realms, &r.last_request("INVITE")), [OK, None]);
+    // What was said to the first realm is said again, and its nonce counted on: no replay to the other side.
+    r.a_answers("INVITE", 401, &rows(&realms[1].challenge(0)));
+    let third = r.last_request("INVITE");
+    assert_eq!(judge_both(&mut realms, &third), [OK, OK]);
+    assert_eq!(third.header("CSeq"), Some("3 INVITE"));
+    // One grows stale: the other's nonce serves on.
+    r.a_answers("INVITE", 401, &rows(&realms[0].challenge_stale(0)));
+    assert_eq!(judge_both(&mut realms, &r.last_request("INVITE")), [OK, OK]);
+    r.a_answers("INVITE", 200, &[("Contact", "<sip:alice@192.0.2.1>")]);
+    let (invite, ack) = (r.last_request("INVITE"), r.last_request("ACK"));
+    assert_eq!(invite.headers("Authorization").count(), 2);
+    assert_eq!(ack.headers("Authorization").collect::<Vec<_>>(), invite.headers("Authorization").collect::<Vec<_>>());
+
+    // Later in the dialog both are there as well, also where both ask at once.
+    let Some(Event::Accepted { dialog, .. }) = r.events.pop_back() else { panic!() };
+    r.endpoint.request_within(r.now, dialog, Within::new(Method::INFO)).unwrap();
+    r.drain();
+    assert_eq!(judge_both(&mut realms, &r.last_request("INFO")), [None, None]);
+    let both = [realms[1].challenge(0), realms[0].challenge(0)].concat();
+    r.a_answers("INFO", 401, &rows(&both));
+    assert_eq!(judge_both(&mut realms, &r.last_request("INFO")), [OK, OK]);
+    r.a_answers("INFO", 200, &[]);
+    r.bye(dialog);
+    r.a_answers("BYE", 401, &rows(&realms[1].challenge(0)));
+    r.a_answers("BYE", 401, &rows(&realms[0].challenge(0)));
+    assert_eq!(judge_both(&mut realms, &r.last_request("BYE")), [OK, OK]);
+}
+
+#[test]
+fn each_realm_is_answered_once() {
+    let mut r = Bench::new();
+    let mut realms = two_realms();
+    r.invite(for_both());
+    for realm in [0, 1, 1] {
+        r.a_answers("INVITE", 401, &rows(&realms[realm].challenge(0)));
+    }
+    r.expect("R: INVITE\nR: ACK\nR: INVITE\nR: ACK\nR: INVITE\nR: ACK\nevent Answered 401");
+    r.invite(for_both());
+    for realm in [1, 0, 1] {
+        r.a_answers("INVITE", 401, &rows(&realms[realm].challenge(0)));
+    }
+    r.expect("R: INVITE\nR: ACK\nR: INVITE\nR: ACK\nR: INVITE\nR: ACK\nevent Answered 401");
+}
+
+// THREATS GHSA-3v3f-99mv-qvj4
+#[test]
+fn nothing_is_said_to_a_realm_that_the_credentials_are_not_for() {
+    let hall = || Credentials::new("hall", "sesame").for_realm(HALL);
+    let account = || Credentials::new("room", "secret");
+    let call = |outgoing: sip::Outgoing, challenged: &[&str]| {
+        let mut r = Bench::new();
+        r.invite(outgoing);
+        for realm in challenged {
+            let challenge = format!("Digest realm=\"{realm}\", nonce=\"n\", qop=\"auth\", algorithm=SHA-256");
+            r.a_answers("INVITE", 401, &[("WWW-Authenticate", &challenge)]);
+        }
+        let invite = r.last_request("INVITE");
+        let realms = invite.headers("Authorization").map(|value| parse_authorization(value).unwrap());
+        realms.map(|said| format!("{} to {}", said.username, said.realm)).collect::<Vec<_>>()
+    };
+    let to = || outgoing(Method::INVITE).contact(CONTACT);
+    // Those of a room are its own.
+    assert_eq!(call(to().credentials(hall()), &["example.com"]), [""; 0]);
+    assert_eq!(call(to().credentials(hall()), &["sip:cellar@example.com"]), [""; 0]);
+    // Those for any are for the first that asks: for no room that is known to have its own, and for no further realm.
+    assert_eq!(call(to().credentials(account().but_realm(HALL)), &[HALL]), [""; 0]);
+    assert_eq!(call(to().credentials(account()), &["example.com", "elsewhere.example"]), ["room to example.com"]);
+    let both = || to().credentials(account()).credentials(hall());
+    assert_eq!(call(both(), &[HALL, "example.com"]), [format!("hall to {HALL}"), "room to example.com".to_owned()]);
+    // What is for one realm is not widened.
+    let narrow = account().for_realm("example.com").but_realm(HALL);
+    assert_eq!(call(to().credentials(narrow), &["elsewhere.example"]), [""; 0]);
 }
 
 #[test]

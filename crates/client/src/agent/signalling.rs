@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use msrp::sdp::MessageMedia;
+use sip::auth::{Credentials, challenged_realm};
 use sip::typed::{self, Uri};
 use sip::{Answer, Cause, DialogId, Failure, Method, Outgoing, Request, Response, TransactionId};
 
 use super::{Agent, State};
-use crate::api::{Config, Event, Join, JoinFailure, Leaving, MediaId, Output, Refused, Room};
+use crate::api::{Config, Event, Join, JoinFailure, Leaving, MediaId, Output, Refused, Room, room_realm};
 use crate::description::Description;
 use crate::media::Media;
 use crate::seat::{Call, Seat, Stage, Target};
@@ -36,13 +37,14 @@ impl Agent {
             None => identity,
         };
         let room = target.room_uri.as_str();
+        let credentials = credentials(&join);
         let mut invite = Outgoing::new(Method::INVITE, room, from, format!("<{room}>"), join.destination)
             .contact(&target.contact)
             .body(SDP, description.offer());
         if join.privacy {
             invite = invite.header("Privacy", "id");
         }
-        invite.credentials = join.credentials;
+        invite.credentials = credentials;
         let client = self.endpoint.invite(now, invite).map_err(|refused| match refused {
             sip::Refused::Unfit(what) => Refused::Unfit(what),
             _ => Refused::Unfit("destination"),
@@ -261,10 +263,21 @@ fn contact(identity: &Uri, local: std::net::SocketAddr, transport: sip::Transpor
     format!("<sip:{user}{at}{local};transport={transport}>")
 }
 
+/// What challenges are answered with. Whoever may ask for the account's is not known before; the room is not among them.
+fn credentials(join: &Join) -> Vec<Credentials> {
+    let account = join.credentials.clone().map(|account| match room_realm(&join.room) {
+        Some((_, realm)) => account.but_realm(realm),
+        None => account,
+    });
+    account.into_iter().chain(join.room_credentials.clone()).collect()
+}
+
 fn refusal(response: &Arc<Response>) -> JoinFailure {
     let quoted = |value: &str| Some(typed::unquote(value.get(value.find('"')?..=value.rfind('"')?)?));
     let warning = response.header("Warning").or_else(|| response.header("Reason")).and_then(quoted);
-    JoinFailure::Refused { code: response.code, reason: response.reason.clone(), warning }
+    let asks = if response.code == 407 { "Proxy-Authenticate" } else { "WWW-Authenticate" };
+    let realm = response.headers(asks).find_map(challenged_realm).filter(|_| [401, 407].contains(&response.code));
+    JoinFailure::Refused { code: response.code, reason: response.reason.clone(), warning, realm }
 }
 
 fn no_answer(failure: Failure) -> JoinFailure {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use room::{Address, SeatId};
-use sip::auth::{Algorithm, Authorization, Verdict, parse_authorization};
+use sip::auth::{Algorithm, Authorization, Verdict, find_authorization};
 use sip::locate::{Answer as Found, Query};
 use sip::typed::NameAddr;
 use sip::{Request, Source, TransactionId};
@@ -266,9 +266,7 @@ impl Signalling {
 
     /// The credentials of a request for our realm.
     fn authorization(&self, request: &Request) -> Option<Authorization> {
-        let realm = self.authenticator.as_ref()?.realm();
-        let mut all = request.headers("Authorization").filter_map(|value| parse_authorization(value).ok());
-        all.find(|authorization| authorization.realm == realm)
+        find_authorization(request.headers("Authorization"), self.authenticator.as_ref()?.realm())
     }
 
     /// The account that the credentials of a request prove.
@@ -292,9 +290,14 @@ impl Signalling {
         let unix = self.settings.epoch.unix_at(now).as_secs();
         let Some(authenticator) = &mut self.authenticator else { return };
         let values = if stale { authenticator.challenge_stale(unix) } else { authenticator.challenge(unix) };
+        self.unauthorized(now, transaction, values);
+    }
+
+    /// 401 with these challenges.
+    pub(super) fn unauthorized(&mut self, now: Instant, transaction: TransactionId, challenges: Vec<String>) {
         let unauthorized = sip::Answer::new(401);
-        let answer = values.into_iter().fold(unauthorized, |answer, value| answer.header("WWW-Authenticate", value));
-        self.respond(now, transaction, answer);
+        let row = |answer: sip::Answer, value| answer.header("WWW-Authenticate", value);
+        self.respond(now, transaction, challenges.into_iter().fold(unauthorized, row));
     }
 
     /// Whether an address is one of an account's, at whichever of our names.

@@ -97,7 +97,10 @@ impl Signalling {
             Command::Unban { room, user } => mark(&mut self.entry(&room)?.standing.banned, user, false)?,
             Command::Mute { room, user } => self.mute(now, &room, user, true)?,
             Command::Unmute { room, user } => self.mute(now, &room, user, false)?,
-            Command::Password { room, password } => self.entry(&room)?.standing.password = password,
+            Command::Password { room, password } => {
+                let entry = self.entry(&room)?;
+                (entry.standing.password, entry.door) = (password, None);
+            }
             Command::Moderator { room, user, is } => mark(&mut self.entry(&room)?.standing.moderators, user, is)?,
             Command::Member { room, user, is } => {
                 let members = &mut self.entry(&room)?.standing.members;

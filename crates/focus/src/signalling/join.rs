@@ -29,7 +29,7 @@ impl Signalling {
     /// The caller is known: on to the room.
     pub(super) fn admitted(&mut self, now: Instant, call: &Call, caller: Caller) {
         let result = match call.purpose {
-            Purpose::Join => self.ask_for_seat(call, caller),
+            Purpose::Join => self.ask_for_seat(now, call, caller),
             Purpose::Refer => self.refer(now, call, &caller),
             Purpose::Register => self.register(now, call, &caller),
             Purpose::Options => self.tell_of_room(now, call, &caller),
@@ -51,9 +51,13 @@ impl Signalling {
     }
 
     /// Asks the home of a room for a seat. The room is made, if it must be, only for an offer that it takes.
-    fn ask_for_seat(&mut self, call: &Call, caller: Caller) -> Result<(), Unfit> {
+    fn ask_for_seat(&mut self, now: Instant, call: &Call, caller: Caller) -> Result<(), Unfit> {
         let caller = Arc::new(caller);
         let Goal { name, is_factory, replaces } = self.goal(&call.request, &caller)?;
+        // Whose seat it is has shown the password for it already.
+        if replaces.is_none() && !self.knows_password(now, call, &caller, &name) {
+            return Ok(());
+        }
         let terms = match self.rooms.get(&name) {
             Some(entry) if !entry.admits(&caller) => return Err(not_admitted(entry)),
             Some(entry) => self.terms(call, &entry.policy)?,
@@ -204,6 +208,9 @@ impl Signalling {
         if self.settings.rooms.factory.as_ref() == Some(&name) {
             // The factory itself is no focus.
             self.respond(now, call.transaction, answer);
+            return Ok(());
+        }
+        if !self.knows_password(now, call, caller, &name) {
             return Ok(());
         }
         match self.rooms.get(&name) {

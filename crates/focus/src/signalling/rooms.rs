@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use room::{Address, DeleteWhen, Scheme, SeatId};
+use sip::auth::Authenticator;
 
 use super::admission::is_nameless;
 use super::{Output, Signalling};
@@ -32,6 +33,8 @@ pub(super) struct Entry {
     /// Who made it by calling it, or had it made.
     pub(super) creator: Option<Address>,
     pub(super) standing: Standing,
+    /// Asks for the password in the standing; made when it is first asked for, and forgotten with it.
+    pub(super) door: Option<Box<Authenticator>>,
     /// Whether it is always there: a room of the configuration, or of the operator's.
     pub(super) is_permanent: bool,
     /// The seats that are taken or about to be, those of people who are being called too.
@@ -84,7 +87,7 @@ impl Directory {
         self.opened += 1;
         let (id, home) = (RoomId(self.opened), crate::home::home_of(name, workers));
         let (subject, policy, seats) = (subject.map(Into::into), Arc::new(policy), BTreeSet::new());
-        let entry = Entry { id, home, subject, policy, creator, standing, is_permanent, seats };
+        let entry = Entry { id, home, subject, policy, creator, standing, is_permanent, door: None, seats };
         self.rooms.insert(name.to_owned(), entry);
         (id, home)
     }

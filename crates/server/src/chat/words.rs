@@ -5,8 +5,9 @@ use std::io;
 
 use client::sip::Transport;
 use client::sip::typed::Uri;
-use client::{Event, JoinFailure, Leaving, NicknameFailure, Refused, Room, Said};
+use client::{Event, JoinFailure, Leaving, NicknameFailure, Refused, Room, Said, room_realm};
 
+use super::Passwords;
 use crate::link::Server;
 
 /// What the words depend on.
@@ -14,7 +15,7 @@ pub(super) struct Circumstances<'a> {
     pub(super) domain: &'a str,
     pub(super) room: &'a str,
     pub(super) server: &'a Server,
-    pub(super) has_password: bool,
+    pub(super) has_passwords: Passwords,
     /// The last failure of a connection.
     pub(super) trouble: Option<&'a str>,
 }
@@ -83,9 +84,9 @@ impl Circumstances<'_> {
     fn not_joined(&self, failure: &JoinFailure) -> String {
         let server = self.server;
         match failure {
-            JoinFailure::Refused { code, reason, warning } => {
+            JoinFailure::Refused { code, reason, warning, realm } => {
                 let reason = plain(warning.as_ref().unwrap_or(reason));
-                format!("{} ({code} {reason})", self.refusal(*code))
+                format!("{} ({code} {reason})", self.refusal(*code, realm.as_deref()))
             }
             JoinFailure::NoAnswer => format!("nobody answers at {}", place(server)),
             JoinFailure::Unreachable => format!("the connection to {} is gone{}", place(server), self.because()),
@@ -103,11 +104,10 @@ impl Circumstances<'_> {
         }
     }
 
-    fn refusal(&self, code: u16) -> String {
+    fn refusal(&self, code: u16, realm: Option<&str>) -> String {
         let room = plain(self.room);
         match code {
-            401 | 407 if self.has_password => "the user name or the password is wrong".to_owned(),
-            401 | 407 => "a password is needed: give --password-file, or set TERTULIA_PASSWORD".to_owned(),
+            401 | 407 => self.unproven(realm),
             403 => format!("you may not enter {room}"),
             404 | 604 => format!("there is no room {room}"),
             408 | 480 => format!("{room} does not answer"),
@@ -120,6 +120,24 @@ impl Circumstances<'_> {
             503 => "the server is too busy; try again later".to_owned(),
             300..=399 => format!("{room} is elsewhere now"),
             _ => format!("{room} cannot be entered"),
+        }
+    }
+
+    /// Who asks for what, and what is missing.
+    fn unproven(&self, realm: Option<&str>) -> String {
+        match (room_realm(self.room), realm.and_then(room_realm)) {
+            (Some((_, own)), Some((_, asked))) if own == asked => match self.has_passwords.room {
+                true => "the password of the room is wrong".to_owned(),
+                false => {
+                    "the room wants a password: give --room-password-file, or set TERTULIA_ROOM_PASSWORD".to_owned()
+                }
+            },
+            // Most likely another name of the same host; but only most likely.
+            (Some((own, _)), Some((asked, realm))) if own == asked => {
+                format!("the room wants a password, which it is told by its own name alone: call {}", plain(&realm))
+            }
+            _ if self.has_passwords.own => "the user name or the password is wrong".to_owned(),
+            _ => "a password is needed: give --password-file, or set TERTULIA_PASSWORD".to_owned(),
         }
     }
 

@@ -8,7 +8,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use focus::desk::{self, Change, Charter, Command, Ha1s, Refusal, Standing};
 use focus::room::{Address, Confusables, DeleteWhen, NicknameScope};
 use focus::settings::{Invitations, RoomPolicy};
-use focus::sip::auth::{Algorithm, ha1};
 use serde_json::{Value, json};
 use store::{Ha1, StoredRoom};
 
@@ -16,6 +15,9 @@ use super::{Clerk, Outcome, failed};
 use crate::config::{self, Config, permanent, rooms, value};
 use crate::desk::{Answer, Origin, Room, RoomRequest, Secret, Sheet};
 use crate::settings;
+
+/// By which keys the file gives a room its password.
+const PASSWORD: [&str; 2] = ["password", "password_ha1"];
 
 /// What makes the rooms of the store be there, as they are to be at the start.
 pub(crate) fn create_stored(config: &Config, stored: &[StoredRoom]) -> Vec<Command> {
@@ -48,17 +50,20 @@ fn charter(config: &Config, stored: &StoredRoom) -> Charter {
             tracing::warn!(%why, "a key that is stored of a room is passed over");
         }
     }
+    let said = file.map(|room| settings::standing(config, room)).unwrap_or_default();
+    let stored_password = || stored.password.clone().map(|Ha1 { sha256, md5 }| Ha1s { sha256, md5 });
+    let has_password = PASSWORD.iter().any(|key| is_said(key));
     Charter {
         subject: if is_said("subject") { file.and_then(|room| room.subject.clone()) } else { stored.subject.clone() },
         policy: settings::policy(&policy),
         creator: stored.creator.clone(),
         standing: Standing {
             moderators: stored.moderators.clone(),
-            members: stored.members.clone(),
+            members: if is_said("members") { said.members } else { stored.members.clone() },
             banned: stored.bans.clone(),
             muted: stored.mutes.clone(),
-            hidden: stored.hidden,
-            password: stored.password.clone().map(|Ha1 { sha256, md5 }| Ha1s { sha256, md5 }),
+            hidden: if is_said("hidden") { said.hidden } else { stored.hidden },
+            password: if has_password { said.password } else { stored_password() },
         },
     }
 }
@@ -113,6 +118,7 @@ impl Clerk {
             RoomRequest::Member { room, user, is } => {
                 let (draft, user) = (self.draft(&room).await?, self.person(&user)?);
                 let command = Command::Member { room: draft.name.clone(), user: user.clone(), is };
+                self.is_free(&draft, "members")?;
                 let words = if is { "is a member of" } else { "is no member of" };
                 if !is && draft.room.members.is_none() {
                     return Err(format!("{} has no list of members", draft.name));
@@ -121,6 +127,7 @@ impl Clerk {
             }
             RoomRequest::Open { room } => {
                 let mut draft = self.draft(&room).await?;
+                self.is_free(&draft, "members")?;
                 draft.room.members = None;
                 let command = Command::Open { room: draft.name.clone() };
                 self.keep(draft, vec![command], |name| format!("everybody gets into {name}")).await
@@ -233,15 +240,11 @@ impl Clerk {
 
     async fn password(&self, room: &str, password: Option<Secret>) -> Outcome {
         let mut draft = self.draft(room).await?;
-        let realm = draft.room.uri.as_str();
-        let hashed = |Secret(password): Secret| {
-            let of = |algorithm| Some(ha1(algorithm, &draft.name, realm, &password));
-            Ha1 { sha256: of(Algorithm::Sha256), md5: of(Algorithm::Md5) }
-        };
+        PASSWORD.iter().try_for_each(|key| self.is_free(&draft, key))?;
+        let hashed = |Secret(password)| settings::room_password(&draft.room.uri, &config::Secret::Password(password));
         let password = password.map(hashed);
-        draft.room.password = password.clone();
+        draft.room.password = password.clone().map(|Ha1s { sha256, md5 }| Ha1 { sha256, md5 });
         let has = password.is_some();
-        let password = password.map(|Ha1 { sha256, md5 }| Ha1s { sha256, md5 });
         let command = Command::Password { room: draft.name.clone(), password };
         let words = if has { "has another password" } else { "has no password" };
         self.keep(draft, vec![command], |name| format!("{name} {words}")).await
@@ -358,7 +361,7 @@ impl Clerk {
                     .parse()
                     .map_err(|_| format!("room.hidden: {text:?} is wrong; right would be true or false"))?;
             }
-            "name" | "moderators" | "members" | "password" => {
+            "name" | "moderators" | "members" | "password" | "password_ha1" => {
                 return Err(format!("room.{key} is not set like this; `tertulia room --help` says how"));
             }
             key => {
@@ -433,6 +436,7 @@ fn notation(policy: &RoomPolicy) -> BTreeMap<&'static str, Value> {
         Invitations::Moderators => "moderators",
         Invitations::Nobody => "nobody",
     };
+    let RoomPolicy { trust_undeclared, unaware_updates, roster_interval, roster_full_below, .. } = policy;
     let scope = match room.nickname_scope {
         NicknameScope::Room => "room",
         NicknameScope::Domain => "domain",
@@ -455,10 +459,10 @@ fn notation(policy: &RoomPolicy) -> BTreeMap<&'static str, Value> {
         ("chunk_timer", json!(value::written_duration(*chunk_timer))),
         ("congested_max_message", json!(value::written_size(*congested_max))),
         ("grace", json!(value::written_duration(*grace))),
-        ("trust_undeclared", json!(policy.trust_undeclared)),
-        ("unaware_updates", json!(policy.unaware_updates)),
-        ("roster_interval", json!(value::written_duration(policy.roster_interval))),
-        ("roster_full_below", json!(policy.roster_full_below)),
+        ("trust_undeclared", json!(trust_undeclared)),
+        ("unaware_updates", json!(unaware_updates)),
+        ("roster_interval", json!(value::written_duration(*roster_interval))),
+        ("roster_full_below", json!(roster_full_below)),
         ("invitations", json!(invitations)),
     ])
 }

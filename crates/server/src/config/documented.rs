@@ -34,7 +34,7 @@ fn the_page_has_every_key_that_the_reader_refuses_by_name() {
     let reader = [include_str!("sections.rs"), include_str!("rooms.rs"), include_str!("users.rs")].concat();
     let lists = reader.split(".not_yet(source, &[").skip(1).map(|rest| rest.split(']').next().unwrap());
     let names: Vec<_> = lists.flat_map(|list| list.split(", ").map(|name| name.trim_matches('"'))).collect();
-    assert!(names.len() > 5, "{names:?}");
+    assert!(!names.is_empty());
     for name in names {
         assert!(
             keys.iter().any(|key| key.name == name && key.is_refused()),

@@ -1,5 +1,6 @@
 //! The rooms of the file and their policy.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use focus::room::{Address, Confusables, Nickname, NicknameScope, Scheme};
@@ -8,7 +9,7 @@ use toml::de::DeValue;
 
 use super::reader::{Section, Source};
 use super::sections::text;
-use super::{Config, Create, DeleteWhen, Room, RoomPolicy, permanent, value};
+use super::{Config, Create, DeleteWhen, Room, RoomPolicy, permanent, users, value};
 
 /// `[rooms]`, `[rooms.defaults]` and every `[[room]]`.
 pub(super) fn read<'t>(source: &mut Source<'t>, root: &mut Section<'t>, config: &mut Config) {
@@ -69,12 +70,12 @@ fn room<'t>(source: &mut Source<'t>, section: &mut Section<'t>, config: &Config)
     let mut own = permanent(config.defaults.clone());
     policy(source, section, &mut own);
     section.parse(source, "delete_when", "\"never\": a room of the file is permanent", never);
-    let moderators = match section.take("moderators") {
-        Some(entry) => entry.parse_each(source, "URIs of users like [\"sip:alice@chat.example.com\"]", moderator),
-        None => None,
-    };
+    const WHO: &str = "URIs of users like [\"sip:alice@chat.example.com\"]";
+    let moderators = section.take("moderators").and_then(|entry| entry.parse_each(source, WHO, moderator));
     let moderators = moderators.unwrap_or_default();
-    section.not_yet(source, &["members", "password", "hidden"]);
+    let members = section.take("members").and_then(|entry| entry.parse_each(source, WHO, person));
+    let password = users::secret(source, section, ["password", "password_ha1"], &config.auth).flatten();
+    let hidden = section.bool(source, "hidden").unwrap_or_default();
     let (name, entry) = (name?, entry?);
     let uri = format!("sip:{name}@{}", config.domain);
     let is_taken = config.rooms.iter().any(|room| room.name == name)
@@ -84,7 +85,13 @@ fn room<'t>(source: &mut Source<'t>, section: &mut Section<'t>, config: &Config)
         let text = format!("\"{uri}\" is there already; right would be a name of its own");
         source.complain(entry.line, &entry.key, text);
     }
-    Some(Room { name, subject, moderators, policy: own, said })
+    let members = members.map(BTreeSet::from_iter);
+    Some(Room { name, subject, moderators, policy: own, members, password, hidden, said })
+}
+
+/// Somebody whom a room knows, by any of their URIs.
+fn person(text: &str) -> Option<Address> {
+    Address::parse(text).ok().filter(|address| !address.user().is_empty())
 }
 
 /// Whether a room may be about this.

@@ -70,6 +70,9 @@ fn a_whole_file() {
     assert_eq!(room.policy.delete_when, DeleteWhen::Never);
     assert_eq!(room.policy.wrapped_types, ["text/plain", "image/*"]);
     assert_eq!(room.policy.chunk_timer, Duration::from_secs(60));
+    let members: Vec<_> = room.members.iter().flatten().map(Address::as_str).collect();
+    assert_eq!((members, room.hidden), (vec!["sip:alice@chat.example.com", "tel:+15551234"], true));
+    assert_eq!(room.password, Some(Secret::Password("open sesame".to_owned())));
 }
 
 const WHOLE: &str = r#"
@@ -130,6 +133,9 @@ invitations = "nobody"
 private_messages = false
 wrapped_types = ["text/plain", "Image/*"]
 chunk_timer = "1m"
+members = ["sip:alice@chat.example.com", "tel:+1-555-1234"]
+password = "open sesame"
+hidden = true
 "#;
 
 /// A file, and the lines that it gets.
@@ -200,7 +206,9 @@ const WRONG: &[(&str, &[&str])] = &[
     ),
     (
         "[sip]\nlisen = []",
-        &["line 2: sip.lisen: unknown key; [sip] may have listen, advertise, outbound_networks, trusted_peers, outbound_proxy"],
+        &[
+            "line 2: sip.lisen: unknown key; [sip] may have listen, advertise, outbound_networks, trusted_peers, outbound_proxy",
+        ],
     ),
     (
         "[http]\nlisten = [\"https://127.0.0.1:443\"]",
@@ -364,12 +372,28 @@ const WRONG: &[(&str, &[&str])] = &[
         &["line 3: room.delete_when: \"empty\" is wrong; right would be \"never\": a room of the file is permanent"],
     ),
     (
-        "[[room]]\nname = \"a\"\nmoderators = [\"alice\"]\nmembers = []\npassword = \"x\"\nhidden = true",
+        "[[room]]\nname = \"a\"\nmoderators = [\"alice\"]",
         &[
             "line 3: room.moderators: \"alice\" is wrong; right would be URIs of users like [\"sip:alice@chat.example.com\"]",
-            "line 4: room.members: not carried out yet; right would be to leave it out",
-            "line 5: room.password: not carried out yet; right would be to leave it out",
-            "line 6: room.hidden: not carried out yet; right would be to leave it out",
+        ],
+    ),
+    (
+        "[[room]]\nname = \"a\"\nmembers = [\"sip:a@b\", \"alice\", \"sip:localhost\"]\npassword = 12345\nhidden = \"yes\"",
+        &[
+            "line 3: room.members: \"alice\" is wrong; right would be URIs of users like [\"sip:alice@chat.example.com\"]",
+            "line 3: room.members: \"sip:localhost\" is wrong; right would be URIs of users like [\"sip:alice@chat.example.com\"]",
+            "line 4: room.password: not a password; right would be a text that is not empty",
+            "line 5: room.hidden: \"yes\" is wrong; right would be true or false",
+        ],
+    ),
+    (
+        "[[room]]\nname = \"a\"\npassword = \"a\"\npassword_ha1 = { md5 = \"a\" }",
+        &["line 4: room.password_ha1: stands beside password; right would be one of the two"],
+    ),
+    (
+        "auth.md5 = false\n[[room]]\nname = \"a\"\npassword_ha1 = { md5 = \"ABABABABABABABABABABABABABABABAB\" }",
+        &[
+            "line 4: room.password_ha1: has no HA1 that auth would take; right would be { sha-256 = \"64 hexadecimal digits\", md5 = \"32 of them\" }",
         ],
     ),
     ("room = [1]", &["line 1: room: a list is wrong; right would be sections, each [[room]]"]),
@@ -384,7 +408,8 @@ fn wrong_files_are_told_by_line_what_would_be_right() {
 
 #[test]
 fn no_secret_is_shown() {
-    let file = "[[users]]\nuri = \"sip:alice@localhost\"\npassword = \"wonderland\"";
+    let file = "[[users]]\nuri = \"sip:alice@localhost\"\npassword = \"wonderland\"\n\
+                [[room]]\nname = \"tea\"\npassword = \"wonderland\"";
     assert!(!format!("{:?}", Config::parse(file).unwrap()).contains("wonderland"));
 }
 

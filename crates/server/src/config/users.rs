@@ -35,7 +35,11 @@ fn user<'t>(source: &mut Source<'t>, section: &mut Section<'t>, config: &Config)
         source.complain(section.line(), &section.key("uri"), format!("missing; right would be {right}"));
     }
     let name = entry.and_then(|entry| entry.parse(source, &right, |value| own_name(value, &config.domain)));
-    let secret = secret(source, section, &config.auth);
+    let secret = secret(source, section, ["password", "ha1"], &config.auth);
+    let needs_one = config.auth != Auth::Open && secret == Some(None);
+    if needs_one {
+        source.complain(section.line(), &section.key("password"), "missing; right would be a password or an ha1");
+    }
     let aliases = match section.take("aliases") {
         Some(entry) => {
             entry.parse_each(source, "other URIs like [\"tel:+15551234\", \"im:alice@chat.example.com\"]", alias)?
@@ -43,7 +47,8 @@ fn user<'t>(source: &mut Source<'t>, section: &mut Section<'t>, config: &Config)
         None => Vec::new(),
     };
     let name = name?;
-    Some(User { uri: format!("sip:{name}@{}", config.domain), name, secret: secret?, aliases })
+    let secret = secret.filter(|_| !needs_one)?;
+    Some(User { uri: format!("sip:{name}@{}", config.domain), name, secret, aliases })
 }
 
 /// The user part of a URI of this domain.
@@ -68,11 +73,17 @@ pub(crate) fn alias(text: &str) -> Option<String> {
     (is_plain && fits).then(|| text.to_owned())
 }
 
-/// What proves the user. The outer option is none where that is wrong, the inner one where nothing need be proved.
-fn secret<'t>(source: &mut Source<'t>, section: &mut Section<'t>, auth: &Auth) -> Option<Option<Secret>> {
+/// A password or, under the other key, what is kept of one. The outer option is none where that is wrong, the inner one where
+/// neither is there.
+pub(super) fn secret<'t>(
+    source: &mut Source<'t>,
+    section: &mut Section<'t>,
+    [password, ha1]: [&'static str; 2],
+    auth: &Auth,
+) -> Option<Option<Secret>> {
     const HA1: &str = "{ sha-256 = \"64 hexadecimal digits\", md5 = \"32 of them\" }";
-    let password = section.take("password");
-    let ha1 = section.take("ha1");
+    let password = section.take(password);
+    let ha1 = section.take(ha1);
     match (password, ha1) {
         (Some(entry), None) => {
             let password = text(entry.value.get_ref());
@@ -114,11 +125,7 @@ fn secret<'t>(source: &mut Source<'t>, section: &mut Section<'t>, auth: &Auth) -
             source.complain(entry.line, &entry.key, "stands beside password; right would be one of the two");
             None
         }
-        (None, None) if *auth == Auth::Open => Some(None),
-        (None, None) => {
-            source.complain(section.line(), &section.key("password"), "missing; right would be a password or an ha1");
-            None
-        }
+        (None, None) => Some(None),
     }
 }
 

@@ -20,10 +20,7 @@ const INTERRUPT: char = '\u{3}';
 pub(crate) fn read(file: Option<&Path>) -> anyhow::Result<Secret> {
     let stdin = std::io::stdin();
     let password = match file {
-        Some(file) => {
-            let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
-            text.lines().next().unwrap_or_default().to_owned()
-        }
+        Some(file) => first_line(file)?,
         None if stdin.is_terminal() => {
             let first = typed("password: ")?;
             if typed("once more: ")? != first {
@@ -37,6 +34,16 @@ pub(crate) fn read(file: Option<&Path>) -> anyhow::Result<Secret> {
         bail!("a password is needed: the first line of --password-file or of standard input");
     }
     Ok(Secret(password))
+}
+
+/// The password in a file.
+///
+/// # Errors
+///
+/// The file cannot be read.
+pub(crate) fn first_line(file: &Path) -> anyhow::Result<String> {
+    let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+    Ok(text.lines().next().unwrap_or_default().to_owned())
 }
 
 /// What is typed where nobody sees it.

@@ -29,6 +29,7 @@ pub(super) struct Plan {
     pub(super) server: Server,
     pub(super) tls: Arc<ClientConfig>,
     pub(super) password: Option<String>,
+    pub(super) room_password: Option<String>,
     pub(super) participants: u32,
     pub(super) senders: u32,
     /// Of all senders together.
@@ -126,6 +127,9 @@ async fn enter(number: u32, plan: &Plan, joining: &Semaphore) -> Result<Seat, St
     let mut join = Join::new(&plan.room, identity, destination, plan.server.transport, link.local());
     join.secure_media = plan.server.transport == Transport::Tls;
     join.credentials = plan.password.as_ref().map(|password| Credentials::new(user, password));
+    if let Some(password) = &plan.room_password {
+        join = join.with_room_password(password);
+    }
     let asked = Instant::now();
     link.agent().join(asked, join).map_err(|refused| refused.to_string())?;
     match timeout(JOINING, link.event()).await {

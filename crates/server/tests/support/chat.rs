@@ -21,7 +21,7 @@ pub struct Chat {
 impl Chat {
     pub fn start(name: &str, arguments: &[&str]) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_tertulia"));
-        command.arg("chat").args(arguments).env_remove("TERTULIA_PASSWORD");
+        command.arg("chat").args(arguments).env_remove("TERTULIA_PASSWORD").env_remove("TERTULIA_ROOM_PASSWORD");
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let (tell, lines) = channel();

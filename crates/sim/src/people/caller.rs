@@ -11,6 +11,8 @@ pub struct Caller {
     pub room: String,
     /// The name that they log in by and its password, where they are asked for one.
     pub login: Option<(String, String)>,
+    /// The password of the room, where they know it.
+    pub room_password: Option<String>,
     /// Whether their calls come by datagrams.
     pub udp: bool,
     headers: Vec<String>,
@@ -35,6 +37,7 @@ impl Caller {
             uri: format!("sip:{name}@chat.example.com"),
             room: super::ROOM.to_owned(),
             login: None,
+            room_password: None,
             udp: false,
             headers: Vec::new(),
             contact_params: String::new(),
@@ -70,6 +73,13 @@ impl Caller {
     #[must_use]
     pub fn with_login(mut self, user: &str, password: &str) -> Self {
         self.login = Some((user.to_owned(), password.to_owned()));
+        self
+    }
+
+    /// The same, knowing the password of the room.
+    #[must_use]
+    pub fn with_room_password(mut self, password: &str) -> Self {
+        self.room_password = Some(password.to_owned());
         self
     }
 

@@ -6,26 +6,56 @@ use super::challenge::digest_params;
 use super::digest::{Algorithm, Proof, ha1};
 use crate::typed::quote;
 
-/// A user name and its password. Shown without the password.
+/// A user name and its password, and the realms that they are for. Shown without the password.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Credentials {
     username: String,
     password: String,
-    realm: Option<String>,
+    realms: Realms,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Realms {
+    Any,
+    AnyBut(String),
+    Only(String),
 }
 
 impl Credentials {
     /// Credentials for any realm that asks; narrow them with [`Credentials::for_realm`] where the peer is not known.
     #[must_use]
     pub fn new(username: impl Into<String>, password: impl Into<String>) -> Self {
-        Self { username: username.into(), password: password.into(), realm: None }
+        Self { username: username.into(), password: password.into(), realms: Realms::Any }
     }
 
     /// Only for this realm: a challenge of any other is not answered.
     #[must_use]
     pub fn for_realm(mut self, realm: impl Into<String>) -> Self {
-        self.realm = Some(realm.into());
+        self.realms = Realms::Only(realm.into());
         self
+    }
+
+    /// For any realm but this one, which is known to have others. Those for one realm stay so.
+    #[must_use]
+    pub fn but_realm(mut self, realm: impl Into<String>) -> Self {
+        if self.realms == Realms::Any {
+            self.realms = Realms::AnyBut(realm.into());
+        }
+        self
+    }
+
+    /// Whether a challenge of that realm may be answered with them.
+    pub(super) fn are_for(&self, realm: &str) -> bool {
+        match &self.realms {
+            Realms::Any => true,
+            Realms::AnyBut(other) => other != realm,
+            Realms::Only(own) => own == realm,
+        }
+    }
+
+    /// Whether they are for one realm alone.
+    pub(super) fn are_narrow(&self) -> bool {
+        matches!(self.realms, Realms::Only(_))
     }
 }
 
@@ -33,7 +63,7 @@ impl fmt::Debug for Credentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Credentials")
             .field("username", &self.username)
-            .field("realm", &self.realm)
+            .field("realms", &self.realms)
             .finish_non_exhaustive()
     }
 }
@@ -60,43 +90,30 @@ pub fn answer<'a>(
     cnonce: &str,
 ) -> Option<Answered> {
     let challenges = challenges.into_iter().filter_map(Challenge::read);
-    let wanted = |challenge: &Challenge| credentials.realm.as_ref().is_none_or(|realm| *realm == challenge.realm);
-    let challenge = challenges.filter(wanted).min_by_key(|challenge| challenge.algorithm)?;
-    let algorithm = challenge.algorithm;
-    let nc = "00000001";
-    let proof = Proof { algorithm, nonce: &challenge.nonce, nc, cnonce, method, uri };
-    let secret = ha1(algorithm, &credentials.username, &challenge.realm, &credentials.password);
-    let mut value = format!(
-        "Digest username={}, realm={}, nonce={}, uri={}, algorithm={}",
-        quote(&credentials.username),
-        quote(&challenge.realm),
-        quote(&challenge.nonce),
-        quote(uri),
-        algorithm.as_str()
-    );
-    if challenge.qop {
-        let response = proof.response(&secret);
-        value.push_str(&format!(", response=\"{response}\", qop=auth, nc={nc}, cnonce={}", quote(cnonce)));
-    } else {
-        value.push_str(&format!(", response=\"{}\"", proof.response_without_qop(&secret)));
-    }
-    if let Some(opaque) = &challenge.opaque {
-        value.push_str(&format!(", opaque={}", quote(opaque)));
-    }
-    Some(Answered { value, stale: challenge.stale })
+    let challenge = challenges.filter(|challenge| credentials.are_for(&challenge.realm)).min_by_key(Challenge::rank)?;
+    Some(Answered { value: challenge.answer(credentials, 1, method, uri, cnonce), stale: challenge.stale })
 }
 
-struct Challenge {
-    realm: String,
+/// The realm of a challenge: of a value of WWW-Authenticate or Proxy-Authenticate. `None` for one that nobody here meets.
+#[must_use]
+pub fn challenged_realm(value: &str) -> Option<String> {
+    Challenge::read(value).map(|challenge| challenge.realm)
+}
+
+/// A challenge that can be met.
+#[derive(Debug, Clone)]
+pub(super) struct Challenge {
+    pub(super) realm: String,
     nonce: String,
     opaque: Option<String>,
     algorithm: Algorithm,
     qop: bool,
-    stale: bool,
+    /// Whether the credentials before were right, but their nonce is not any more.
+    pub(super) stale: bool,
 }
 
 impl Challenge {
-    fn read(value: &str) -> Option<Self> {
+    pub(super) fn read(value: &str) -> Option<Self> {
         let params = digest_params(value).ok()?;
         let get =
             |name: &str| params.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value);
@@ -113,5 +130,42 @@ impl Challenge {
             qop,
             stale: get("stale").is_some_and(|stale| stale.eq_ignore_ascii_case("true")),
         })
+    }
+
+    /// The lower, the better.
+    pub(super) fn rank(&self) -> Algorithm {
+        self.algorithm
+    }
+
+    /// What Authorization says to it. `count`: how many requests with its nonce there are, this one among them.
+    pub(super) fn answer(
+        &self,
+        credentials: &Credentials,
+        count: u32,
+        method: &str,
+        uri: &str,
+        cnonce: &str,
+    ) -> String {
+        let (algorithm, nc) = (self.algorithm, &*format!("{count:08x}"));
+        let proof = Proof { algorithm, nonce: &self.nonce, nc, cnonce, method, uri };
+        let secret = ha1(algorithm, &credentials.username, &self.realm, &credentials.password);
+        let mut value = format!(
+            "Digest username={}, realm={}, nonce={}, uri={}, algorithm={}",
+            quote(&credentials.username),
+            quote(&self.realm),
+            quote(&self.nonce),
+            quote(uri),
+            algorithm.as_str()
+        );
+        if self.qop {
+            let response = proof.response(&secret);
+            value.push_str(&format!(", response=\"{response}\", qop=auth, nc={nc}, cnonce={}", quote(cnonce)));
+        } else {
+            value.push_str(&format!(", response=\"{}\"", proof.response_without_qop(&secret)));
+        }
+        if let Some(opaque) = &self.opaque {
+            value.push_str(&format!(", opaque={}", quote(opaque)));
+        }
+        value
     }
 }

@@ -9,7 +9,9 @@
 mod challenge;
 mod credentials;
 mod digest;
+mod keyring;
 
 pub use challenge::{Authenticator, Authorization, Verdict, find_authorization, parse_authorization};
-pub use credentials::{Answered, Credentials, answer};
+pub use credentials::{Answered, Credentials, answer, challenged_realm};
 pub use digest::{Algorithm, ha1};
+pub(crate) use keyring::{Asker, Keyring};

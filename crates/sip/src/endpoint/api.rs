@@ -289,8 +289,9 @@ pub struct Outgoing {
     pub headers: Vec<(String, String)>,
     /// The body.
     pub body: Option<Body>,
-    /// What a 401 or 407 is answered with, once; kept for the requests in the dialog that follows.
-    pub credentials: Option<Credentials>,
+    /// What 401s and 407s are answered with, each realm once; kept for the requests in the dialog that follows. Credentials for
+    /// one realm go first ([`Credentials::for_realm`]); those for any serve one realm of the server and one of proxies.
+    pub credentials: Vec<Credentials>,
 }
 
 impl Outgoing {
@@ -315,7 +316,7 @@ impl Outgoing {
             cseq: 1,
             headers: Vec::new(),
             body: None,
-            credentials: None,
+            credentials: Vec::new(),
         }
     }
 
@@ -340,10 +341,10 @@ impl Outgoing {
         self
     }
 
-    /// With these credentials.
+    /// With these credentials beside others.
     #[must_use]
     pub fn credentials(mut self, credentials: Credentials) -> Self {
-        self.credentials = Some(credentials);
+        self.credentials.push(credentials);
         self
     }
 }

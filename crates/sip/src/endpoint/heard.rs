@@ -8,7 +8,7 @@ use super::Endpoint;
 use super::api::{Cause, ClientId, DialogId, Event, Failure, Refused};
 use super::uac::{Acknowledged, Attempt, Cancel, Purpose, address};
 use super::within::cseq_of;
-use crate::auth;
+use crate::auth::Asker;
 use crate::dialog::{Dialog, Peer, Stage, is_of_session, refreshes_target};
 use crate::message::{Body, Headers, Method, Request, Response};
 use crate::token::Token;
@@ -95,7 +95,7 @@ impl Endpoint {
         if attempt.is_invite() && (200..300).contains(&response.code) {
             return self.heard_accepted(now, id, response);
         }
-        if matches!(response.code, 401 | 407) && self.meet_challenge(now, id, response) {
+        if self.meet_challenge(now, id, response) {
             return;
         }
         if response.code == 422 && self.meet_interval(now, id, response) {
@@ -145,28 +145,11 @@ impl Endpoint {
         }
     }
 
-    /// Answers a challenge by a new transaction (§22.2, §22.3). `false` when it cannot be met.
+    /// Answers challenges by a new transaction (§22.2, §22.3). `false` when none can be met.
     fn meet_challenge(&mut self, now: Instant, id: ClientId, response: &Response) -> bool {
-        let cnonce = Token::random(&mut *self.random);
-        let Some(attempt) = self.attempts.get_mut(id) else { return false };
-        let (asks, gives) = match response.code {
-            401 => ("WWW-Authenticate", "Authorization"),
-            _ => ("Proxy-Authenticate", "Proxy-Authorization"),
-        };
-        let Some(credentials) = attempt.credentials.as_ref().filter(|_| !attempt.is_cancelled()) else { return false };
-        let request = &attempt.request;
-        let challenges = response.headers(asks);
-        let answer = auth::answer(credentials, challenges, request.method.as_str(), &request.uri, cnonce.as_str());
-        let Some(answer) = answer else { return false };
-        let tried = request.header(gives).is_some();
-        if tried && !answer.stale {
-            return false;
-        }
-        let (gives, value) = (gives, answer.value);
-        self.send_anew(now, id, |headers| {
-            headers.remove(gives);
-            headers.push(gives, value);
-        })
+        let Some(asker) = Asker::of(response.code) else { return false };
+        let Some(attempt) = self.attempts.get_mut(id).filter(|attempt| !attempt.is_cancelled()) else { return false };
+        attempt.keyring.take_up(asker, response.headers(asker.asks())) && self.send_anew(now, id, |_| {})
     }
 
     /// Sends a request anew with other rows, in a transaction and with a CSeq number of its own (§8.1.3.5). `false`: that
@@ -188,6 +171,10 @@ impl Endpoint {
         let cseq = format!("{number} {}", request.method);
         request.headers.set("CSeq", cseq);
         change(&mut request.headers);
+        if attempt.keyring.is_asked() {
+            let cnonce = Token::random(&mut *self.random);
+            attempt.keyring.write(request.method.as_str(), &request.uri, cnonce.as_str(), &mut request.headers);
+        }
         self.send(now, id);
         true
     }
@@ -235,7 +222,7 @@ impl Endpoint {
             self.dialogs.get_mut(dialog)?.refresh_target(&response.headers);
             return Some(dialog);
         }
-        let (early, credentials) = (self.early_of(attempt, response), attempt.credentials.clone());
+        let (early, credentials) = (self.early_of(attempt, response), attempt.keyring.credentials());
         let dialog = match early {
             Some(early) => early,
             None => {
@@ -342,7 +329,7 @@ impl Endpoint {
         (dialog.is_caller, dialog.stage, dialog.holds) = (true, Stage::Held, 1);
         (dialog.local_cseq, dialog.remote_cseq) = (cseq_of(subscribe), None);
         dialog.contact = subscribe.header("Contact").unwrap_or_default().into();
-        dialog.credentials = attempt.credentials.clone();
+        dialog.credentials = attempt.keyring.credentials();
         let dialog = self.dialogs.insert(dialog)?;
         self.attempts.get_mut(id)?.early.push(dialog);
         Some(dialog)

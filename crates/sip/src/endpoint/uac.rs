@@ -7,7 +7,7 @@ use super::Endpoint;
 use super::api::{Cause, ClientId, DialogId, Event, Failure, Outgoing, Refused, Within};
 use super::way::Way;
 use super::wire::Path;
-use crate::auth::Credentials;
+use crate::auth::{Credentials, Keyring};
 use crate::dialog::{Dialog, Stage, is_of_session, refreshes_target};
 use crate::locate::Candidate;
 use crate::message::{Method, Request};
@@ -34,7 +34,7 @@ pub struct Attempt {
     pub(super) datagram: Option<Path>,
     pub(super) local_tag: Token,
     pub(super) dialog: Option<DialogId>,
-    pub(super) credentials: Option<Box<Credentials>>,
+    pub(super) keyring: Keyring,
     pub(super) challenges: u8,
     sending: Option<ClientTransactionId>,
     pub(super) cancel: Cancel,
@@ -81,7 +81,7 @@ impl Attempt {
         way: Way,
         local_tag: Token,
         dialog: Option<DialogId>,
-        credentials: Option<Box<Credentials>>,
+        credentials: Arc<[Credentials]>,
     ) -> Self {
         Self {
             purpose,
@@ -91,7 +91,7 @@ impl Attempt {
             datagram: None,
             local_tag,
             dialog,
-            credentials,
+            keyring: Keyring::new(credentials),
             challenges: 0,
             sending: None,
             cancel: Cancel::No,
@@ -149,7 +149,7 @@ impl Endpoint {
         }
         self.ask_for_timer(None, &request.method, &mut request.headers);
         self.complete(&mut request, outgoing.headers, outgoing.body);
-        let credentials = outgoing.credentials.map(Box::new);
+        let credentials = outgoing.credentials.into();
         self.launch(now, Attempt::new(Purpose::User, request, way, local_tag, None, credentials))
     }
 
