@@ -20,10 +20,6 @@ fn unproven(realm: &str) -> JoinFailure {
     JoinFailure::Refused { code: 401, reason, warning: None, realm }
 }
 
-fn refused(code: u16, reason: &str) -> JoinFailure {
-    JoinFailure::Refused { code, reason: reason.to_owned(), warning: None, realm: None }
-}
-
 #[test]
 fn a_participant_offers_what_rfc_7701_asks_and_enters_once_its_session_is_bound() {
     let mut r = Bench::new();

@@ -54,6 +54,13 @@ pub enum Command {
         /// What it is told.
         reason: Option<String>,
     },
+    /// Who is known in a room by an address: of a private participant the account. Answered by [`Answer::Whose`].
+    Whose {
+        /// The room.
+        room: String,
+        /// The address.
+        user: Address,
+    },
     /// A user has to go and does not get in any more.
     Ban {
         /// The room.
@@ -184,6 +191,8 @@ pub enum Answer {
     Rooms(Vec<Summary>),
     /// One room.
     Room(Box<View>),
+    /// Whose address it is: the account's, or the address itself.
+    Whose(Address),
     /// It is so now.
     Done {
         /// How many sessions were ended by it.

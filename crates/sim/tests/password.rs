@@ -312,7 +312,7 @@ fn guesses_are_bounded_as_calls_are() {
         let guessed = chat.call_from(phone, Caller::new("mallory").with_room_password(password));
         guessed.map(|_| ()).map_err(|answer| answer.code())
     };
-    let guesses: Vec<_> = ["a", "b", "c", "sesame"].map(guess).to_vec();
+    let guesses: Vec<_> = ["a", "b", "c", "sesame"].map(&mut guess).to_vec();
     assert_eq!(guesses, [Err(401), Err(401), Err(503), Err(503)], "two requests a guess, five a second");
     chat.stage.pass(Duration::from_secs(1));
     chat.join(Caller::new("alice").with_room_password("sesame"));

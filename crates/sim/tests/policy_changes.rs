@@ -159,6 +159,9 @@ fn the_operator_acts_on_a_private_participant_by_the_uri_that_is_shown() {
     let Answer::Room(view) = chat.stage.order(Command::Show { room: lobby() }) else { panic!("no room") };
     assert_eq!(view.people.iter().map(|person| person.address.as_str()).collect::<Vec<_>>(), [shown.as_str()]);
     let known = Address::parse(&shown).unwrap();
+    let whose = |user| Command::Whose { room: lobby(), user };
+    assert_eq!(chat.stage.order(whose(known.clone())), Answer::Whose(user("alice")));
+    assert_eq!(chat.stage.order(whose(user("bob"))), Answer::Whose(user("bob")));
     assert_eq!(chat.stage.order(Command::Mute { room: lobby(), user: known.clone() }), DONE);
     assert_eq!(chat.send(alice, to(ROOM, "Help").from(&shown)), Some(403));
     let banned = chat.stage.order(Command::Ban { room: lobby(), user: known });

@@ -58,7 +58,7 @@ impl Signalling {
     }
 
     fn obey(&mut self, now: Instant, command: Command) -> Result<Answer, Refusal> {
-        let looks = matches!(command, Command::List | Command::Show { .. });
+        let looks = matches!(command, Command::List | Command::Show { .. } | Command::Whose { .. });
         if self.phase != Phase::Open && !looks {
             return Err(Refusal::Ending);
         }
@@ -89,6 +89,7 @@ impl Signalling {
                     ended => Ok(Answer::Done { ended }),
                 };
             }
+            Command::Whose { room, user } => return self.account_of(&room, user).map(Answer::Whose),
             Command::Ban { room, user } => {
                 let user = self.account_of(&room, user)?;
                 self.entry(&room)?.standing.banned.insert(user.clone());

@@ -58,7 +58,7 @@ fn charter(config: &Config, stored: &StoredRoom) -> Charter {
         policy: settings::policy(&policy),
         creator: stored.creator.clone(),
         standing: Standing {
-            moderators: stored.moderators.clone(),
+            moderators: if is_said("moderators") { said.moderators } else { stored.moderators.clone() },
             members: if is_said("members") { said.members } else { stored.members.clone() },
             banned: stored.bans.clone(),
             muted: stored.mutes.clone(),
@@ -90,28 +90,33 @@ impl Clerk {
                 Ok(Answer::Done(format!("{} was sent out of {room}{}", user.as_str(), sessions(ended))))
             }
             RoomRequest::Ban { room, user } => {
-                let (draft, user) = (self.draft(&room).await?, self.person(&user)?);
+                let draft = self.draft(&room).await?;
+                let user = self.whose(&draft.name, self.person(&user)?).await?;
                 let command = Command::Ban { room: draft.name.clone(), user: user.clone() };
                 self.mark(draft, &user, true, |room| &mut room.bans, command, "is banned from").await
             }
             RoomRequest::Unban { room, user } => {
-                let (draft, user) = (self.draft(&room).await?, self.person(&user)?);
+                let draft = self.draft(&room).await?;
+                let user = self.whose(&draft.name, self.person(&user)?).await?;
                 let command = Command::Unban { room: draft.name.clone(), user: user.clone() };
                 self.mark(draft, &user, false, |room| &mut room.bans, command, "is not banned from").await
             }
             RoomRequest::Mute { room, user } => {
-                let (draft, user) = (self.draft(&room).await?, self.person(&user)?);
+                let draft = self.draft(&room).await?;
+                let user = self.whose(&draft.name, self.person(&user)?).await?;
                 let command = Command::Mute { room: draft.name.clone(), user: user.clone() };
                 self.mark(draft, &user, true, |room| &mut room.mutes, command, "is muted in").await
             }
             RoomRequest::Unmute { room, user } => {
-                let (draft, user) = (self.draft(&room).await?, self.person(&user)?);
+                let draft = self.draft(&room).await?;
+                let user = self.whose(&draft.name, self.person(&user)?).await?;
                 let command = Command::Unmute { room: draft.name.clone(), user: user.clone() };
                 self.mark(draft, &user, false, |room| &mut room.mutes, command, "is not muted in").await
             }
             RoomRequest::Moderator { room, user, is } => {
                 let (draft, user) = (self.draft(&room).await?, self.person(&user)?);
                 let command = Command::Moderator { room: draft.name.clone(), user: user.clone(), is };
+                self.is_free(&draft, "moderators")?;
                 let words = if is { "is a moderator of" } else { "is no moderator of" };
                 self.mark(draft, &user, is, |room| &mut room.moderators, command, words).await
             }
@@ -334,6 +339,15 @@ impl Clerk {
     async fn view(&self, name: &str) -> Result<desk::View, String> {
         match self.tell(Command::Show { room: name.to_owned() }).await? {
             desk::Answer::Room(view) => Ok(*view),
+            desk::Answer::Refused(refusal) => Err(format!("{name}: {refusal}")),
+            _ => Err(MISUNDERSTOOD.to_owned()),
+        }
+    }
+
+    /// Who somebody is whom the operator knows by the URI that was allotted to hide it: what is kept must hold when they come again.
+    async fn whose(&self, name: &str, user: Address) -> Result<Address, String> {
+        match self.tell(Command::Whose { room: name.to_owned(), user }).await? {
+            desk::Answer::Whose(user) => Ok(user),
             desk::Answer::Refused(refusal) => Err(format!("{name}: {refusal}")),
             _ => Err(MISUNDERSTOOD.to_owned()),
         }
