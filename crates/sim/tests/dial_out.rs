@@ -385,6 +385,31 @@ fn one_notify_waits_for_the_answer_to_the_one_before() {
 
 // CONFORMANCE 4579-016
 #[test]
+fn who_has_referred_may_ask_again_and_may_want_no_more_of_it() {
+    let (mut chat, alice, bob) = alice_and_bob();
+    let phone = chat.phone(alice);
+    chat.refer(alice, BOB);
+    assert_eq!(chat.told(phone), ["active 100 Trying"]);
+    let asked = |chat: &mut Chat, lines: &[&str]| {
+        let answer = chat.request_with(alice, "SUBSCRIBE", lines);
+        (answer.code(), answer.header("Expires").map(str::to_owned))
+    };
+    // Nobody subscribes to what has not been referred.
+    assert_eq!(asked(&mut chat, &["Event: refer;id=99"]), (481, None));
+    assert_eq!(asked(&mut chat, &["Event: refer;id=2", "Expires: 600"]), (200, Some("180".to_owned())));
+    assert_eq!(chat.told(phone), ["active 100 Trying"]);
+    assert_eq!(asked(&mut chat, &["Event: refer", "Expires: 0"]), (200, Some("0".to_owned())));
+    assert_eq!(chat.told(phone), ["terminated;reason=timeout 100 Trying"]);
+    assert_eq!(asked(&mut chat, &["Event: refer;id=2"]), (481, None));
+    // Bob is called all the same, and seated; nothing is told of it.
+    let invite = invited(&mut chat, bob);
+    chat.take_call(bob, &invite, "bob");
+    assert!(chat.told(phone).is_empty());
+    assert_eq!(chat.stage.node.signalling().census()[0], 2);
+}
+
+// CONFORMANCE 4579-016
+#[test]
 fn the_policy_says_who_may_have_others_called() {
     for (invitations, alice_may, carol_may) in
         [(Invitations::Participants, 202, 202), (Invitations::Moderators, 202, 403), (Invitations::Nobody, 403, 403)]

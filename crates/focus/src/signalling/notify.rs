@@ -23,6 +23,8 @@ use crate::ids::RoomId;
 
 /// The event package.
 pub(super) const PACKAGE: &str = "conference";
+/// The package of what a REFER brings about, which a REFER alone subscribes to.
+const REFER: &str = "refer";
 /// How long a subscription lasts where nothing is said (RFC 4575 §3.3), and at most.
 const LIFETIME: u32 = 3600;
 /// The least time, in seconds, for which one is taken: 423 below.
@@ -190,6 +192,10 @@ impl Signalling {
         request: &Request,
         dialog: DialogId,
     ) {
+        let event = request.header("Event").and_then(|event| EventHeader::parse(event).ok());
+        if let Some(event) = event.filter(|event| event.package == REFER) {
+            return self.renew_report(now, transaction, request, (dialog, &event));
+        }
         let wish = match Wish::of(request) {
             Ok(wish) => wish,
             Err(answer) => return self.respond(now, transaction, *answer),

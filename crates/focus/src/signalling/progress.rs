@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use sip::event::{EventHeader, Reason, SubscriptionState};
-use sip::{ClientId, DialogId, Method, Within, reason_phrase};
+use sip::{Answer, ClientId, DialogId, Method, Request, TransactionId, Within, reason_phrase};
 
 use super::Signalling;
 
@@ -35,6 +35,8 @@ struct Report {
     /// One NOTIFY at a time: the next one waits for the answer to the last.
     under_way: bool,
     next: Option<u16>,
+    /// Whether its subscriber wants no more of it.
+    given_up: bool,
 }
 
 impl Signalling {
@@ -43,10 +45,37 @@ impl Signalling {
         self.reports.opened += 1;
         let id = ReportId(self.reports.opened);
         let event = EventHeader::new("refer").with_id(cseq.to_string());
-        let report = Report { dialog, event, began: now, told: 0, steps: 0, under_way: false, next: None };
+        let report = Report { dialog, event, began: now, told: 0, steps: 0, under_way: false, next: None, given_up: false };
         self.reports.open.insert(id, report);
         self.tell_progress(now, id, 100);
         id
+    }
+
+    /// A SUBSCRIBE for a report: it is told again, or for the last time (RFC 6665 §4.2.1, RFC 3515 §2.4.4). Nobody makes one so.
+    pub(super) fn renew_report(
+        &mut self,
+        now: Instant,
+        transaction: TransactionId,
+        request: &Request,
+        (dialog, event): (DialogId, &EventHeader),
+    ) {
+        let is_it = |report: &Report| {
+            report.dialog == dialog && !report.given_up && event.id.as_ref().is_none_or(|id| report.event.id.as_ref() == Some(id))
+        };
+        let found = self.reports.open.iter_mut().find(|(_, report)| is_it(report));
+        let Some((id, report)) = found else { return self.respond(now, transaction, Answer::new(481)) };
+        let left = LASTS.saturating_sub(now.saturating_duration_since(report.began)).as_secs();
+        let wanted = request.header("Expires").map(|value| value.trim().parse::<u64>());
+        let Ok(wanted) = wanted.transpose() else {
+            return self.respond(now, transaction, Answer::new(400).reason("Malformed Expires"));
+        };
+        let granted = wanted.unwrap_or(left).min(left);
+        report.given_up = granted == 0;
+        let (id, told) = (*id, report.told);
+        let contact = self.endpoint.dialog(dialog).map(|dialog| dialog.contact().to_owned());
+        let answer = Answer::new(200).header("Expires", granted.to_string());
+        self.respond(now, transaction, contact.into_iter().fold(answer, Answer::contact));
+        self.tell(now, id, told);
     }
 
     /// Something has happened that is not the end.
@@ -76,6 +105,7 @@ impl Signalling {
         report.told = code;
         let expires = LASTS.saturating_sub(now.saturating_duration_since(report.began));
         let state = match code {
+            _ if report.given_up => SubscriptionState::terminated(Reason::Timeout),
             0..200 => SubscriptionState::Active { expires },
             _ => SubscriptionState::terminated(Reason::NoResource),
         };
@@ -99,6 +129,7 @@ impl Signalling {
         let Some(report) = self.reports.open.get_mut(&id) else { return };
         report.under_way = false;
         match report.next.take() {
+            None if report.given_up => self.close_report(now, id),
             _ if !taken || report.told >= 200 => self.close_report(now, id),
             Some(code) => self.tell(now, id, code),
             None => {}
