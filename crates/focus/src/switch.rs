@@ -71,6 +71,11 @@ pub(crate) fn same_uri(a: &str, b: &str) -> bool {
 impl Worker {
     /// Octets have come on a connection.
     pub(crate) fn received(&mut self, now: Instant, id: ConnectionId, octets: &[u8]) {
+        self.read(now, id, octets);
+        self.watch_head(now, id);
+    }
+
+    fn read(&mut self, now: Instant, id: ConnectionId, octets: &[u8]) {
         let Some(connection) = self.connections.get_mut(id.0) else { return };
         if connection.rest.is_empty() {
             let used = self.understand(now, id, octets);
@@ -104,6 +109,7 @@ impl Worker {
             match event {
                 None => return used + octets,
                 Some(Event::Head(head)) => {
+                    connection.head_since = None;
                     if !self.begin(now, id, &head, input.get(used..)) {
                         if let Some(connection) = self.connections.get_mut(id.0) {
                             connection.parser = before;
@@ -123,6 +129,7 @@ impl Worker {
                     self.end(now, id, flag);
                 }
                 Some(event @ Event::Malformed { .. }) => {
+                    connection.head_since = None;
                     used += octets;
                     self.malformed(now, id, &event);
                 }

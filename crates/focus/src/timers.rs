@@ -19,6 +19,8 @@ pub(crate) enum Timer {
     Room(RoomId),
     /// A connection that has not yet named a session: 30 s after it was opened (RFC 4976 §6.1 gives the figure).
     Silence(ConnectionId),
+    /// A head of which a part has come: 30 s from its first octet.
+    Head(ConnectionId),
     /// The chunk reception timer of RFC 7701 §6.1, one for a session: the policy's `chunk_timer`, 540 s.
     Chunk(SessionId),
     /// A session of a connection held back for a slow connection of a worker: 2 s.

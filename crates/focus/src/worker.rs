@@ -40,6 +40,9 @@ pub(crate) const OUTSTANDING: usize = 256;
 /// Octets of one connection that other workers have yet to send, at which it is read no further.
 const WINDOW: usize = 256 * 1024;
 
+/// How long a head may take from its first octet to its last.
+const HEAD_WITHIN: Duration = Duration::from_secs(30);
+
 /// What a worker is told.
 #[derive(Debug)]
 pub enum Input<'a> {
@@ -172,6 +175,9 @@ pub(crate) struct Connection {
     pub(crate) first: bool,
     /// Octets that are not yet a frame's.
     pub(crate) rest: Vec<u8>,
+    /// Since when a head has begun that is not whole yet.
+    pub(crate) head_since: Option<Instant>,
+    pub(crate) head_timer_runs: bool,
     pub(crate) frame: Frame,
     pub(crate) sessions: Vec<Handle>,
     pub(crate) misses: u8,
@@ -251,6 +257,8 @@ impl Worker {
             parser: Parser::new(Limits::default()),
             first: true,
             rest: Vec::new(),
+            head_since: None,
+            head_timer_runs: false,
             frame: Frame::Idle,
             sessions: Vec::new(),
             misses: 0,
@@ -314,6 +322,7 @@ impl Worker {
                 Timer::Grace(room, seat) => self.grace_expired(now, room, seat),
                 Timer::Room(room) => self.room_due(now, room),
                 Timer::Silence(connection) => self.silence_expired(now, connection),
+                Timer::Head(connection) => self.head_expired(now, connection),
                 Timer::Chunk(session) => self.chunk_timer_expired(now, session),
                 Timer::Hold(connection, by, slow, origin) => self.patience_ended(now, connection, (by, slow), origin),
                 Timer::Pace(connection) => self.pace_kept(now, connection),
@@ -515,6 +524,32 @@ impl Worker {
             self.closed(now, id, cause);
             self.outputs.push_back(Output::Close { connection: id });
         }
+    }
+
+    /// A head that has begun is to be whole in time, or its connection is closed: one octet now and then keeps none (threat T5). The
+    /// time in which the node itself does not read is not the peer's.
+    pub(crate) fn watch_head(&mut self, now: Instant, id: ConnectionId) {
+        let Some(connection) = self.connections.get_mut(id.0) else { return };
+        let has_begun = connection.parser.is_in_head() && !connection.rest.is_empty() && connection.reads();
+        if !has_begun {
+            connection.head_since = None;
+        } else if connection.head_since.is_none() {
+            connection.head_since = Some(now);
+            if !std::mem::replace(&mut connection.head_timer_runs, true) {
+                self.timers.set(now + HEAD_WITHIN, Timer::Head(id));
+            }
+        }
+    }
+
+    fn head_expired(&mut self, now: Instant, id: ConnectionId) {
+        let Some(connection) = self.connections.get_mut(id.0) else { return };
+        connection.head_timer_runs = false;
+        let Some(since) = connection.head_since else { return };
+        if since + HEAD_WITHIN <= now && connection.reads() {
+            return self.drop_connection(now, id, Cause::ConnectionLost);
+        }
+        connection.head_timer_runs = true;
+        self.timers.set((since + HEAD_WITHIN).max(now + HEAD_WITHIN / 8), Timer::Head(id));
     }
 
     fn silence_expired(&mut self, now: Instant, id: ConnectionId) {

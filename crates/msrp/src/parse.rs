@@ -148,6 +148,11 @@ impl Parser {
         matches!(self.state, State::Head(Scan { at: 0, .. }))
     }
 
+    /// Whether a head is being read, or the next one awaited: octets that were left unused are part of it.
+    pub fn is_in_head(&self) -> bool {
+        matches!(self.state, State::Head(_))
+    }
+
     /// Reads on. Gives how many octets are used up at the front of `input`, and an event. Without an event all that can be
     /// read has been: call again with more octets, those not used up in front of them. Call until there is no event.
     ///

@@ -199,6 +199,37 @@ fn a_connection_that_names_no_session_is_closed() {
     assert!(!chat.stage.is_closed(own), "RFC 4975 §5.4: one with a live session stays");
 }
 
+// THREATS T5
+#[test]
+fn a_head_that_has_begun_is_whole_in_time_or_the_connection_goes() {
+    let mut chat = Chat::new();
+    let [alice, bob, carol] = chat.all(["alice", "bob", "carol"]);
+    let [alices, bobs, carols] = [alice, bob, carol].map(|person| chat.link(person));
+    // An octet now and then.
+    let drip = b"MSRP dripdrip SEND\r\nTo-Path: msrp://chat.example.com";
+    for octet in &drip[..29] {
+        chat.stage.say_octets(alices, &[*octet]);
+        chat.stage.pass(Duration::from_secs(1));
+        assert!(!chat.stage.is_closed(alices));
+    }
+    // Heads that are whole in time count anew, however many there are; and a body may take as long as it likes.
+    let (transaction, frame) = chat.frame_of(bob, to(ROOM, &"slow ".repeat(40)));
+    let split = frame.windows(4).position(|octets| octets == b"\r\n\r\n").unwrap() + 4;
+    chat.stage.say_octets(bobs, &frame[..split]);
+    for part in frame[split..].chunks(40) {
+        chat.stage.pass(Duration::from_secs(20));
+        chat.stage.say_octets(bobs, part);
+        let (keep_alive, whole) = chat.frame_of(carol, nothing());
+        chat.stage.say_octets(carols, &whole[..20]);
+        chat.stage.pass(Duration::from_secs(20));
+        chat.stage.say_octets(carols, &whole[20..]);
+        assert_eq!(chat.response(carol, &keep_alive), Some(200));
+    }
+    assert_eq!(chat.response(bob, &transaction), Some(200));
+    assert!(chat.stage.is_closed(alices));
+    assert!(!chat.stage.is_closed(bobs) && !chat.stage.is_closed(carols));
+}
+
 #[test]
 fn a_seat_whose_session_nobody_binds_is_given_up() {
     // Decision D46.
