@@ -45,7 +45,8 @@ impl Signalling {
         self.reports.opened += 1;
         let id = ReportId(self.reports.opened);
         let event = EventHeader::new("refer").with_id(cseq.to_string());
-        let report = Report { dialog, event, began: now, told: 0, steps: 0, under_way: false, next: None, given_up: false };
+        let report =
+            Report { dialog, event, began: now, told: 0, steps: 0, under_way: false, next: None, given_up: false };
         self.reports.open.insert(id, report);
         self.tell_progress(now, id, 100);
         id
@@ -60,7 +61,9 @@ impl Signalling {
         (dialog, event): (DialogId, &EventHeader),
     ) {
         let is_it = |report: &Report| {
-            report.dialog == dialog && !report.given_up && event.id.as_ref().is_none_or(|id| report.event.id.as_ref() == Some(id))
+            report.dialog == dialog
+                && !report.given_up
+                && event.id.as_ref().is_none_or(|id| report.event.id.as_ref() == Some(id))
         };
         let found = self.reports.open.iter_mut().find(|(_, report)| is_it(report));
         let Some((id, report)) = found else { return self.respond(now, transaction, Answer::new(481)) };
