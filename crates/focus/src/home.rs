@@ -344,7 +344,7 @@ impl Worker {
                 let cause = match reason {
                     Dismissal::CreatorLeft => Cause::CreatorLeft,
                     Dismissal::Replaced => Cause::Replaced,
-                    _ => Cause::RoomClosed,
+                    Dismissal::RoomDeleted => Cause::RoomClosed,
                 };
                 self.dismiss(now, room, seat, cause);
             }

@@ -173,7 +173,6 @@ pub enum Change {
 
 /// Why a session is to be ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
 pub enum Dismissal {
     /// The room is deleted (RFC 7701 §5.3).
     RoomDeleted,
@@ -185,7 +184,6 @@ pub enum Dismissal {
 
 /// Why a wish is refused. Which code a protocol has for it is the protocol's matter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
-#[non_exhaustive]
 pub enum Refusal {
     /// The room is closed.
     #[error("the room is closed")]

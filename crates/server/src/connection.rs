@@ -235,7 +235,7 @@ pub(crate) mod tests {
     use std::net::{TcpListener, TcpStream};
 
     use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
-    use rustls_pki_types::{PrivateKeyDer, ServerName};
+    use rustls::pki_types::{PrivateKeyDer, ServerName};
 
     use super::*;
     use crate::capacity::Capacity;

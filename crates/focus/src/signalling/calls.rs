@@ -14,7 +14,7 @@ use sip::typed::Uri;
 use sip::{Body, ClientId, Destination, DialogId, Failure, Headers, Method, Outgoing, Response, Transport};
 
 use super::admission::{Caller, Matter};
-use super::join::{own_contact, public_guest};
+use super::join::{no_seat, own_contact, public_guest};
 use super::media::Unfit;
 use super::progress::ReportId;
 use super::registrar::Binding;
@@ -297,13 +297,7 @@ impl Signalling {
 
     /// The home has no seat for who is to be called.
     pub(super) fn no_seat_for_callee(&mut self, now: Instant, id: SeatId, refusal: Refusal) {
-        let code = match refusal {
-            Refusal::AlreadyPresent => 486,
-            Refusal::Full => 503,
-            Refusal::Closed => 404,
-            _ => 500,
-        };
-        self.give_up_call(now, id, code);
+        self.give_up_call(now, id, no_seat(refusal).code);
     }
 
     /// A place that was called says how far it is.

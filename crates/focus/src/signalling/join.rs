@@ -261,13 +261,7 @@ impl Signalling {
         }
         let Some(Stage::Joining { transaction, .. }) = self.seats.get(&id).map(|seat| &seat.stage) else { return };
         let transaction = *transaction;
-        let unfit = match refusal {
-            Refusal::AlreadyPresent => Unfit { code: 486, reason: "Already In The Room" },
-            Refusal::Full => Unfit { code: 503, reason: "" },
-            Refusal::Closed => NOT_FOUND,
-            _ => Unfit { code: 500, reason: "" },
-        };
-        self.refuse(now, transaction, unfit);
+        self.refuse(now, transaction, no_seat(refusal));
         self.forget(now, id, None);
     }
 
@@ -332,6 +326,16 @@ impl Signalling {
         self.seat_given_up(now, seat.room, id, &seat.user.identity, ending);
         self.free_seat(now, &seat.name, id);
         Some((seat.home, seat.room))
+    }
+}
+
+/// Why there is no seat; the other refusals are not about seats.
+pub(super) fn no_seat(refusal: Refusal) -> Unfit {
+    match refusal {
+        Refusal::AlreadyPresent => Unfit { code: 486, reason: "Already In The Room" },
+        Refusal::Full => Unfit { code: 503, reason: "" },
+        Refusal::Closed => NOT_FOUND,
+        _ => Unfit { code: 500, reason: "" },
     }
 }
 

@@ -22,7 +22,17 @@ pub(crate) fn code(refusal: Refusal) -> u16 {
         Refusal::PrivateUnsupported => 428,
         Refusal::NotAMember | Refusal::Closed => 481,
         // A sender that is another, several recipients, what the policy forbids.
-        _ => 403,
+        Refusal::NotASender
+        | Refusal::SeveralRecipients
+        | Refusal::Muted
+        | Refusal::PrivateForbidden
+        | Refusal::NicknamesOff
+        | Refusal::NicknameUndecided
+        | Refusal::NicknameBusy
+        // No message and no nickname is refused for the rest.
+        | Refusal::SeatTaken
+        | Refusal::AlreadyPresent
+        | Refusal::Full => 403,
     }
 }
 
