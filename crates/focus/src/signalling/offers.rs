@@ -24,7 +24,7 @@ impl Signalling {
     /// Where the room has made the offer, the answer is in the ACK (RFC 3261 §13.2.2.4).
     pub(super) fn acknowledged(&mut self, now: Instant, dialog: DialogId, ack: &Request) {
         let Some(id) = self.dialogs.get(&dialog).copied() else { return };
-        if self.answer_taken(id, &ack.body).is_err() {
+        if self.answer_taken(now, id, &ack.body).is_err() {
             return self.hang_up(now, id, Ending::NoAnswer);
         }
         let Some(seat) = self.seats.get_mut(&id) else { return };
@@ -39,7 +39,7 @@ impl Signalling {
     }
 
     /// Takes the answer to the room's offer, if there was one and it is new.
-    fn answer_taken(&mut self, id: SeatId, body: &[u8]) -> Result<(), Unfit> {
+    fn answer_taken(&mut self, now: Instant, id: SeatId, body: &[u8]) -> Result<(), Unfit> {
         let Some(seat) = self.seats.get_mut(&id) else { return Ok(()) };
         let Terms::Proposed { proposal, before } = &mut seat.media else { return Ok(()) };
         let agreed = match (proposal.answered(body, &self.settings, &seat.policy), before.take()) {
@@ -52,6 +52,7 @@ impl Signalling {
         seat.offers += 1;
         let (home, room, number) = (seat.home, seat.room, seat.offers);
         self.post(home, Letter::Reoffer { room, seat: id, number, media, capabilities });
+        self.shown_agreed(now, id);
         Ok(())
     }
 
@@ -104,7 +105,7 @@ impl Signalling {
     pub(super) fn refreshed(&mut self, now: Instant, client: ClientId, response: &Response) {
         let Some(dialog) = self.refreshes.remove(&client) else { return };
         let Some(id) = self.dialogs.get(&dialog).copied() else { return };
-        if self.answer_taken(id, &response.body).is_err() {
+        if self.answer_taken(now, id, &response.body).is_err() {
             return self.hang_up(now, id, Ending::NoAnswer);
         }
         self.catch_up(now, id);
@@ -210,5 +211,6 @@ impl Signalling {
         } else if self.endpoint.accept(now, transaction, answer).is_err() {
             self.respond(now, transaction, Answer::new(500));
         }
+        self.shown_agreed(now, id);
     }
 }
