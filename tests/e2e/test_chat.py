@@ -16,7 +16,7 @@ class Chat:
 
     def __init__(self, server: Server, name: str):
         self.process = subprocess.Popen(
-            [BINARY, "chat", ROOM, "--as", f"sip:{name}@localhost", "--server", f"127.0.0.1:{server.sip}"],
+            [BINARY, "chat", ROOM, "--as", f"sip:{name}@localhost", "--quiet", "--server", f"127.0.0.1:{server.sip}"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, bufsize=1,
         )
         self.lines: queue.Queue[str] = queue.Queue()

@@ -15,6 +15,9 @@ use crate::wrapper;
 
 mod recovery;
 mod signalling;
+mod watching;
+
+pub(crate) use watching::Watch;
 
 /// Makes generators of random numbers, each unlike the others. They must be fit for secrets: session-ids are drawn from
 /// them.
@@ -74,6 +77,7 @@ impl Agent {
             seat.media.handle_timeout(now);
         }
         self.check_pause(now);
+        self.check_watch(now);
         self.pump(now);
     }
 
@@ -89,7 +93,7 @@ impl Agent {
             State::Seated(seat) => seat.media.poll_timeout(),
             State::Idle | State::Calling(_) => None,
         };
-        self.endpoint.poll_timeout().into_iter().chain(media).chain(self.pause()).min()
+        self.endpoint.poll_timeout().into_iter().chain(media).chain(self.pause()).chain(self.watch_timeout()).min()
     }
 
     /// The room one is in, or about to enter or leave.
@@ -272,8 +276,11 @@ impl Agent {
             }
             _ => return,
         };
-        seat.stage = Stage::Joined;
+        let is_new = std::mem::replace(&mut seat.stage, Stage::Joined) == Stage::Entering;
         self.tell(event);
+        if is_new {
+            self.watch(now);
+        }
     }
 
     fn media_is_gone(&mut self, now: Instant, may_be_replaced: bool) {

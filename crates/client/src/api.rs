@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 use sip::auth::Credentials;
 use sip::typed::Uri;
 
+use crate::roster::RosterEvent;
+
 /// What an agent is told once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
@@ -75,6 +77,8 @@ pub struct Join {
     pub chatroom: Option<Vec<String>>,
     /// Whether the room is asked to hide who this is (`Privacy: id`, RFC 3323).
     pub privacy: bool,
+    /// Whether one wants to be told who is there (RFC 4575): [`crate::Agent::roster`], [`Event::Roster`].
+    pub roster: bool,
 }
 
 impl Join {
@@ -100,6 +104,7 @@ impl Join {
             wrapped_types: vec!["*".to_owned()],
             chatroom: Some(vec!["nickname".to_owned(), "private-messages".to_owned()]),
             privacy: false,
+            roster: false,
         }
     }
 
@@ -257,6 +262,8 @@ pub enum Event {
         /// Whether it is so now.
         outcome: Result<(), NicknameFailure>,
     },
+    /// It is known who is there, or something about it became different.
+    Roster(RosterEvent),
     /// The media connection is gone; a new one is being agreed on (RFC 4975 §5.4). What was not answered is told as not
     /// delivered. [`Event::Resumed`] or [`Event::Left`] follows.
     Interrupted,

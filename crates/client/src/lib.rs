@@ -4,13 +4,15 @@
 //! said in Message/CPIM and unwraps what comes. Octets and the time come in as arguments, octets and [`Event`]s go out.
 //! It serves a terminal, a load generator and the tests of a server alike.
 //!
-//! Deliberately not here: sockets, DNS and TLS (who runs the agent connects where it says), the roster, a connection of
-//! several rooms, a room without Message/CPIM.
+//! Who wants to ([`Join::roster`]) is told who is in the room, and what becomes different ([`RosterEvent`]).
+//!
+//! Deliberately not here: sockets, DNS and TLS (who runs the agent connects where it says), a connection of several rooms, a room without Message/CPIM.
 
 mod agent;
 mod api;
 mod description;
 mod media;
+mod roster;
 mod seat;
 mod wrapper;
 
@@ -19,5 +21,7 @@ pub use api::{
     Config, Event, Input, Join, JoinFailure, Leaving, MediaId, MessageId, NicknameFailure, Output, Recipient, Refused,
     Room, Said, WallClock, room_realm,
 };
+pub use roster::{Member, Roster, RosterEvent};
 // What stands on this face and is theirs: nobody above needs to import it.
+pub use conference_info::model::DisconnectionMethod;
 pub use sip;

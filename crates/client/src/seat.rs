@@ -5,6 +5,7 @@ use std::time::Instant;
 use msrp::sdp::MessageMedia;
 use sip::typed::{NameAddr, Uri};
 
+use crate::agent::Watch;
 use crate::api::{MediaId, Room};
 use crate::description::Description;
 use crate::media::Media;
@@ -14,6 +15,8 @@ pub(crate) struct Call {
     pub(crate) client: sip::ClientId,
     pub(crate) target: Target,
     pub(crate) description: Description,
+    /// Whether the user wants the roster.
+    pub(crate) wants_roster: bool,
     /// The user left already.
     pub(crate) cancelled: bool,
 }
@@ -39,6 +42,8 @@ pub(crate) struct Seat {
     pub(crate) remote_path: String,
     pub(crate) connection: MediaId,
     pub(crate) media: Media,
+    /// The subscription to the roster, if it is wanted and to be had.
+    pub(crate) watch: Option<Watch>,
     /// When the media session was replaced last.
     pub(crate) resumed: Option<Instant>,
 }

@@ -36,8 +36,8 @@ fn a_participant_offers_what_rfc_7701_asks_and_enters_once_its_session_is_bound(
         Call-ID: {call}
         CSeq: {cseq} INVITE
         Contact: <sip:alice@192.0.2.101:40000;transport=tcp>
-        Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE
-        Accept: application/sdp
+        Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, NOTIFY
+        Accept: application/sdp, application/conference-info+xml, application/xcon-conference-info+xml, application/xcon-conference-info-diff+xml
         User-Agent: tertulia
         Content-Type: application/sdp
         Content-Length: {length}

@@ -39,8 +39,8 @@ fn expect_offer(r: &mut Bench) {
         Call-ID: {call}
         CSeq: {anew_cseq} INVITE
         Contact: <sip:alice@192.0.2.101:40000;transport=tcp>
-        Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE
-        Accept: application/sdp
+        Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, NOTIFY
+        Accept: application/sdp, application/conference-info+xml, application/xcon-conference-info+xml, application/xcon-conference-info-diff+xml
         User-Agent: tertulia
         Content-Type: application/sdp
         Content-Length: {length}

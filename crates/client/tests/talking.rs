@@ -326,7 +326,7 @@ fn the_room_may_change_what_it_allows() {
         Call-ID: {call}
         CSeq: 7 INVITE
         Contact: <sip:alice@192.0.2.101:40000;transport=tcp>
-        Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE
+        Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, NOTIFY
         Server: tertulia
         Content-Type: application/sdp
         Content-Length: {length}
@@ -390,7 +390,7 @@ fn a_participant_says_what_it_can_and_takes_no_calls() {
     r.requests(2, "OPTIONS", "", "");
     let options = r.next_sip();
     assert!(options.starts_with("SIP/2.0 200 OK\r\n"), "{options}");
-    assert!(options.contains("\r\nAllow: INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE\r\n"), "{options}");
+    assert!(options.contains("\r\nAllow: INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, NOTIFY\r\n"), "{options}");
     r.requests(3, "MESSAGE", "Content-Type: text/plain\n", "hello\n");
     assert!(r.next_sip().starts_with("SIP/2.0 405 "));
     r.sip(

@@ -18,8 +18,10 @@ use crate::desk::password::first_line;
 use crate::link::dial::{Dial, USER_AGENT, address, generators, wall_clock};
 use crate::link::{Link, Server};
 use lines::{Line, parse};
+use people::People;
 
 mod lines;
+mod people;
 mod words;
 
 pub(crate) use words::plain;
@@ -51,6 +53,12 @@ pub(crate) struct Chat {
     /// The nickname to take
     #[arg(long, value_name = "NAME")]
     nick: Option<String>,
+    /// Ask the room to hide who you are; it gives you an address for the time you are there
+    #[arg(long)]
+    private: bool,
+    /// Show what is said and nothing of who comes and goes, and everybody by the address: for scripts
+    #[arg(long)]
+    quiet: bool,
     #[command(flatten)]
     dial: Dial,
 }
@@ -72,6 +80,7 @@ async fn talk(args: Chat) -> anyhow::Result<ExitCode> {
     let opened = Link::open(agent, server, args.dial.tls()?).await;
     let mut link = opened.map_err(|error| anyhow::anyhow!(words::unreachable(server, &error)))?;
     let mut join = Join::new(&place.room, &args.identity, link.destination()?, server.transport, link.local());
+    (join.privacy, join.roster) = (args.private, !args.quiet);
     join.secure_media = server.transport == Transport::Tls;
     join.credentials = credentials(&args, &place.identity)?;
     if let Some(password) = password(args.room_password_file.as_deref(), "TERTULIA_ROOM_PASSWORD")? {
@@ -249,10 +258,10 @@ impl Session {
             }
             Event::Interrupted => self.is_cut_off = true,
             Event::Resumed(_) => self.is_cut_off = false,
-            Event::Said(_) | Event::Unreadable { .. } | Event::Ready | Event::Changed(_) => {}
+            Event::Said(_) | Event::Unreadable { .. } | Event::Ready | Event::Changed(_) | Event::Roster(_) => {}
         }
         let circumstances = words::Circumstances {
-            domain: &self.place.domain,
+            people: self.people(),
             room: &self.place.room,
             server: &self.place.server,
             has_passwords: self.has_passwords,
@@ -261,6 +270,10 @@ impl Session {
         if let Some(line) = circumstances.line(&event) {
             self.show(&line);
         }
+    }
+
+    fn people(&self) -> People<'_> {
+        People { domain: &self.place.domain, roster: self.link.roster() }
     }
 
     /// Writes lines. Where nobody reads them any more, it is time to go.
@@ -284,6 +297,7 @@ impl Session {
                 self.asked(said);
             }
             Line::Nick(nickname) => self.nick(nickname),
+            Line::Who => self.show(&self.people().list()),
             Line::Quit => self.ended = true,
             Line::Help => self.show(lines::HELP),
             Line::Wrong(why) => {

@@ -234,8 +234,8 @@ fn tune(socket: &impl AsFd) -> io::Result<()> {
 pub(crate) mod tests {
     use std::net::{TcpListener, TcpStream};
 
-    use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
     use rustls::pki_types::{PrivateKeyDer, ServerName};
+    use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
     use super::*;
     use crate::capacity::Capacity;

@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use client::sip::{self, ConnectionId, Destination, Hop, Transport};
-use client::{Agent, Event, Input, MediaId, Output};
+use client::{Agent, Event, Input, MediaId, Output, Roster};
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tokio::net::{UdpSocket, lookup_host};
@@ -117,6 +117,11 @@ impl Link {
     /// The agent, to be told what the user wants; [`Link::event`] then carries it out.
     pub(crate) fn agent(&mut self) -> &mut Agent {
         &mut self.agent
+    }
+
+    /// Who is in the room, as far as it is known.
+    pub(crate) fn roster(&self) -> Option<&Roster> {
+        self.agent.roster()
     }
 
     /// Our address towards the server.

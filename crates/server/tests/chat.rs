@@ -70,6 +70,73 @@ fn three_people_talk_whisper_take_nicknames_and_leave() {
     carol.expect_end(&["* left"], 130);
 }
 
+/// Somebody who is told who is there, and has been greeted.
+fn asking(server: &Server, who: &str, transport: &str, greeting: &str) -> Chat {
+    let chat = Chat::call_asking(server, who, transport, &[]);
+    chat.expect(&format!("* in sip:lobby@chat.test as sip:{who}@chat.test (nicknames, private messages)"));
+    chat.expect(greeting);
+    chat
+}
+
+#[test]
+fn who_comes_and_goes_is_told_and_nicknames_stand_for_addresses() {
+    let server = server("auth.mode = \"open\"\nrooms.defaults.roster_interval = \"0s\"");
+    let mut alice = asking(&server, "alice", "udp", "* nobody else is here");
+    let mut bob = asking(&server, "bob", "tcp", "* here: alice");
+    alice.expect("* bob joined");
+
+    bob.types("/nick Bo");
+    bob.expect("* your nickname is Bo");
+    alice.expect("* bob is called \"Bo\"");
+    bob.types("<alice> I said that");
+    alice.expect("<Bo> <alice> I said that");
+    bob.types("/msg alice psst");
+    alice.expect("[Bo -> alice] psst");
+    alice.types("/who");
+    alice.expect("* alice (you)");
+    alice.expect("* bob, called \"Bo\"");
+
+    // Whoever is called as somebody else is shown by the address.
+    let mut carol = asking(&server, "carol", "udp", "* here: alice, Bo");
+    alice.expect("* carol joined");
+    bob.expect("* carol joined");
+    carol.types("/nick alice");
+    carol.expect("* your nickname is alice");
+    alice.expect("* carol is called \"alice\"");
+    bob.expect("* carol is called \"alice\"");
+    carol.types("It is me");
+    bob.expect("<carol> It is me");
+    alice.expect("<carol> It is me");
+    carol.types("/quit");
+    carol.expect_end(&["* left"], 0);
+    alice.expect("* carol left");
+    bob.expect("* carol left");
+
+    // Who hides is known by an address for this room alone, and speaks by it.
+    let mut dave = Chat::call_asking(&server, "dave", "tcp", &["--private"]);
+    let entered = dave.line();
+    let known = entered.split(' ').nth(4).unwrap().to_owned();
+    assert!(known.starts_with("sip:anonymous") && known.ends_with("@anonymous.invalid"), "{entered}");
+    dave.expect("* here: alice, Bo");
+    alice.expect(&format!("* {known} joined"));
+    bob.expect(&format!("* {known} joined"));
+    dave.types("hello");
+    alice.expect(&format!("<{known}> hello"));
+    bob.types(&format!("/msg {known} hello, whoever you are"));
+    dave.expect(&format!("[Bo -> {known}] hello, whoever you are"));
+    dave.types("/who");
+    for line in ["* alice", &format!("* {known} (you)"), "* bob, called \"Bo\""] {
+        dave.expect(line);
+    }
+    bob.expect(&format!("<{known}> hello"));
+    dave.expect_end(&["* left"], 0);
+    alice.expect(&format!("* {known} left"));
+    bob.expect(&format!("* {known} left"));
+    bob.expect_end(&["* left"], 0);
+    alice.expect("* bob left");
+    alice.expect_end(&["* left"], 0);
+}
+
 /// An interrupt that crosses the end of the input hurries nobody: the goodbye is said, and the exit code tells of the interrupt.
 #[test]
 fn who_is_interrupted_while_leaving_still_says_goodbye() {

@@ -269,8 +269,10 @@ fn a_called_room_lasts_from_its_first_change_on() {
     let call = |server: &Server, who: &str| {
         let address = server.address("sip tcp://").to_string();
         let identity = format!("sip:{who}@chat.test");
-        let chat =
-            Chat::start(who, &["sip:den@chat.test", "--as", &identity, "--server", &address, "--transport", "tcp"]);
+        let chat = Chat::start(
+            who,
+            &["--quiet", "sip:den@chat.test", "--as", &identity, "--server", &address, "--transport", "tcp"],
+        );
         assert!(chat.line().starts_with("* in sip:den@chat.test"));
         chat
     };
@@ -293,7 +295,8 @@ fn a_called_room_that_may_not_end_is_there_after_a_restart() {
     let config = config(&format!("{OPEN}\nrooms.defaults.delete_when = \"never\""));
     let server = Server::start(&config);
     let address = server.address("sip tcp://").to_string();
-    let call = ["sip:den@chat.test", "--as", "sip:alice@chat.test", "--server", &address, "--transport", "tcp"];
+    let call =
+        ["--quiet", "sip:den@chat.test", "--as", "sip:alice@chat.test", "--server", &address, "--transport", "tcp"];
     let alice = Chat::start("alice", &call);
     assert!(alice.line().starts_with("* in sip:den@chat.test"));
     // The clerk is asked after it was told of the room.

@@ -60,6 +60,10 @@ pub struct Log {
     pub attended: BTreeSet<(usize, Person, usize)>,
     /// Nicknames held at the same time by two people of a room.
     pub shared_nicknames: Vec<String>,
+    /// Pictures of who is there, with nicknames, that were wrong, and whose.
+    pub wrong_rosters: Vec<String>,
+    /// How many pictures were looked at.
+    pub rosters: usize,
     /// Sessions, rooms and messages under way that were left when everybody had gone.
     pub left_over: usize,
     /// How many times each thing was done: a check that checks nothing is seen by it.
@@ -89,6 +93,9 @@ impl Log {
         }
         if let Some(nickname) = self.shared_nicknames.first() {
             return Err(format!("two people were called {nickname}"));
+        }
+        if let Some(wrong) = self.wrong_rosters.first() {
+            return Err(format!("{wrong} is a wrong picture"));
         }
         if self.left_over > 0 {
             return Err(format!("{} things were left when everybody had gone", self.left_over));
@@ -136,6 +143,8 @@ struct Own {
     wavered: bool,
     stalled: bool,
     nickname: Option<String>,
+    /// Whether the room may think otherwise of the nickname.
+    is_unsure: bool,
 }
 
 /// Lives a life and says what came of it.
@@ -168,6 +177,8 @@ impl Life {
         let mut world = World::new(settings, plan.people, plan.seed);
         let mut chance = rng::seeded(plan.seed, u64::MAX);
         let roll = |chance: &mut Box<dyn Rng + Send>, to: u64| chance.next_u64() % to;
+        // Not in all: to tell who is there takes longer than all the talk.
+        world.rosters = (plan.seed / 2).is_multiple_of(4);
         world.network = Network {
             latency: Duration::from_micros(1 + roll(&mut chance, 20_000)),
             jitter: Duration::from_micros(roll(&mut chance, 50_000)),
@@ -208,6 +219,31 @@ impl Life {
         for (person, own) in self.selves.iter().enumerate() {
             if let (Some(room), true, false) = (own.room, own.joined, own.wavered) {
                 self.log.attended.insert((round, person, room));
+            }
+        }
+        self.compare_rosters();
+    }
+
+    /// Everybody who was not away knows who is there. Where a fifth of all gets lost, a NOTIFY may come too late for that.
+    fn compare_rosters(&mut self) {
+        if !self.world.rosters || self.world.network.loss > 50 {
+            return;
+        }
+        for (person, own) in self.selves.iter().enumerate().filter(|(_, own)| own.joined && !own.wavered) {
+            let Some(roster) = self.world.roster(person) else {
+                self.log.wrong_rosters.push(format!("p{person}: none"));
+                continue;
+            };
+            let known = roster.people.iter().map(|(uri, member)| (uri.clone(), member.nickname.clone()));
+            let there = self.selves.iter().enumerate().filter(|(_, other)| other.joined && other.room == own.room);
+            let there = there.map(|(other, own)| (name(other), own));
+            let is_right = roster.people.len() == there.clone().count()
+                && there.zip(known).all(|((uri, other), (known, nickname))| {
+                    uri == known && (other.is_unsure || other.nickname == nickname)
+                });
+            self.log.rosters += 1;
+            if !is_right {
+                self.log.wrong_rosters.push(format!("p{person}: {roster:?}"));
             }
         }
     }
@@ -319,9 +355,11 @@ impl Life {
                     self.log.said[*number].delivered = true;
                 }
             }
-            Event::Nickname { nickname, outcome: Ok(()) } => own.nickname = nickname,
+            Event::Nickname { nickname, outcome: Ok(()) } => (own.nickname, own.is_unsure) = (nickname, false),
             // Perhaps it was granted, or given up: nobody knows.
-            Event::Nickname { outcome: Err(client::NicknameFailure::NoAnswer), .. } => own.nickname = None,
+            Event::Nickname { outcome: Err(client::NicknameFailure::NoAnswer), .. } => {
+                (own.nickname, own.is_unsure) = (None, true);
+            }
             Event::Interrupted => own.wavered = true,
             _ => {}
         }

@@ -22,12 +22,14 @@ mod control;
 mod ear;
 mod media;
 mod watch;
+mod watcher;
 mod words;
 
 pub use call::SipMessage;
 pub use caller::Caller;
 pub use control::Progress;
 pub use ear::{Frame, Message, Outcome};
+pub use watcher::{Asks, Reply, Told, Watcher};
 pub use words::{Chunk, Words, nothing, to};
 
 use ear::Ear;
@@ -428,12 +430,13 @@ impl Guest {
         body: Option<(String, String)>,
     ) -> String {
         let Caller { name, uri, room, .. } = &self.caller;
+        let called = self.caller.display_name.as_ref().map(|name| format!("\"{name}\" ")).unwrap_or_default();
         let transport = if self.caller.udp { "UDP" } else { "TCP" };
         let branch = if method == "ACK" && within { format!("ack{cseq}") } else { format!("{cseq}") };
         let mut text = format!(
             "{method} {room} SIP/2.0\r\n\
              Via: SIP/2.0/{transport} {name}.example.net;branch=z9hG4bK{}{branch};rport\r\n\
-             Max-Forwards: 70\r\nFrom: <{uri}>;tag={}\r\nTo: {to}\r\nCall-ID: {}\r\nCSeq: {cseq} {method}\r\n\
+             Max-Forwards: 70\r\nFrom: {called}<{uri}>;tag={}\r\nTo: {to}\r\nCall-ID: {}\r\nCSeq: {cseq} {method}\r\n\
              Contact: <sip:{name}@{}>{}\r\n",
             self.tag,
             self.tag,

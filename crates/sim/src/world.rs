@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use client::{Agent, Config, Event, Input, Join, MediaId, Output};
+use client::{Agent, Config, Event, Input, Join, MediaId, Output, Roster};
 use focus::node::{LinkId, Output as NodeOutput};
 use focus::settings::Settings;
 use focus::signalling::{self, Account, Answer, Question};
@@ -83,6 +83,8 @@ pub struct World {
     pub accounts: BTreeMap<String, Account>,
     /// The network.
     pub network: Network,
+    /// Whether people ask who is there when they join.
+    pub rosters: bool,
     /// All that was sent and all that happened to people, in order.
     pub trace: Vec<String>,
     start: Instant,
@@ -113,6 +115,7 @@ impl World {
             now,
             accounts: BTreeMap::new(),
             network: Network::default(),
+            rosters: false,
             trace: Vec::new(),
             start: now,
             chance: rng::seeded(seed, 0),
@@ -131,6 +134,7 @@ impl World {
         let destination = sip::Destination::address(sip::Transport::Udp, node_sip());
         let local = self.people[person].address;
         let join = Join::new(room, name(person), destination, sip::Transport::Udp, local);
+        let join = Join { roster: self.rosters, ..join };
         self.with(person, |agent, now| agent.join(now, join).expect("who is in no room can call"));
     }
 
@@ -144,6 +148,12 @@ impl World {
     /// What has happened to somebody since this was asked last.
     pub fn events(&mut self, person: Person) -> Vec<Event> {
         std::mem::take(&mut self.people[person].events)
+    }
+
+    /// Who is in somebody's room, as far as they know.
+    #[must_use]
+    pub fn roster(&self, person: Person) -> Option<&Roster> {
+        self.people[person].agent.roster()
     }
 
     /// Somebody takes no more octets of media, or takes them again.
@@ -349,6 +359,11 @@ impl World {
             NodeOutput::Signalling(signalling::Output::Ask { id, question: Question::Account { user } }) => {
                 let answer = Answer::Account(self.accounts.get(&user).cloned());
                 self.node.handle_signalling(self.now, signalling::Input::Answer { id, answer });
+            }
+            // People take datagrams alone.
+            NodeOutput::Signalling(signalling::Output::Connect { connection, .. }) => {
+                let refused = signalling::Input::Sip(sip::Input::Closed { connection });
+                self.node.handle_signalling(self.now, refused);
             }
             NodeOutput::Signalling(_) | NodeOutput::Connect { .. } => {}
             NodeOutput::Close { link } => {

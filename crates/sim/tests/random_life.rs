@@ -17,6 +17,7 @@ struct Sum {
     delivered: usize,
     heard: usize,
     obligations: usize,
+    rosters: usize,
 }
 
 impl Sum {
@@ -28,6 +29,7 @@ impl Sum {
         self.delivered += log.said.iter().filter(|utterance| utterance.delivered).count();
         self.heard += log.heard.values().map(Vec::len).sum::<usize>();
         self.obligations += log.obligations();
+        self.rosters += log.rosters;
         self
     }
 }
@@ -48,11 +50,13 @@ fn a_thousand_lives_are_as_they_must_be() {
         let halves = [0, 1].map(|first| scope.spawn(move || lives((first..1000).step_by(2))));
         halves.map(|half| half.join().expect("every life is sound"))
     });
-    for Sum { deeds, said, delivered, heard, obligations } in sums {
+    for Sum { deeds, said, delivered, heard, obligations, rosters } in sums {
         // Lives in which little happens would prove little.
-        println!("{deeds:?}, {said} said, {delivered} delivered, {heard} heard, of that {obligations} without fail");
+        println!(
+            "{deeds:?}, {said} said, {delivered} delivered, {heard} heard, of that {obligations} without fail, {rosters} pictures"
+        );
         assert!(deeds.len() == 7 && deeds.values().all(|times| *times > 300), "{deeds:?}");
-        assert!(delivered * 10 > said * 8 && heard > said && obligations > 1000);
+        assert!(delivered * 10 > said * 8 && heard > said && obligations > 1000 && rosters > 100);
     }
 }
 
@@ -79,6 +83,7 @@ fn a_broken_life_is_found() {
     assert!(break_(&|log| log.said[numbers[0]].by = *listener).contains("itself"));
     assert!(break_(&|log| log.said[numbers[0]].to = Some(listener + 1)).contains("alone"));
     assert!(break_(&|log| log.left_over = 1).contains("left"));
+    assert!(break_(&|log| log.wrong_rosters.push("p1: Ana".to_owned())).contains("picture"));
     assert!(break_(&|log| log.shared_nicknames.push("Ana".to_owned())).contains("Ana"));
     let lost = (0..sound.said.len()).filter(|number| {
         let mut log = sound.clone();

@@ -192,6 +192,37 @@ fn two_devices_are_two_endpoints_of_one_user() {
     assert_eq!(notify.body.matches("<endpoint entity").count(), 2);
 }
 
+#[test]
+fn who_comes_back_while_shown_as_gone_has_no_name_from_before() {
+    let mut chat = Chat::new();
+    let (bob, _) = watching(&mut chat, "bob", &[]);
+    let alice = chat.join(Caller::new("alice").called("Alice"));
+    assert_eq!(chat.nick(alice, "Al"), 200);
+    assert!(chat.notified(bob).unwrap().body.contains("nickname=\"Al\""));
+    chat.leave(alice);
+    chat.join("alice");
+    round(&mut chat);
+    let notify = chat.notified(bob).unwrap();
+    assert_eq!((users(&notify).len(), notify.body.matches("<endpoint entity").count()), (2, 3));
+    assert!(!notify.body.contains("nickname") && !notify.body.contains("Al</display-text>"), "{}", notify.body);
+}
+
+#[test]
+fn who_only_listens_is_shown_so_from_the_first_offer_or_a_later_one() {
+    let mut chat = Chat::in_room(|policy| policy.roster_interval = Duration::ZERO);
+    let (bob, first) = watching(&mut chat, "bob", &[]);
+    let listens = |notify: &SipMessage| notify.body.matches("<status>recvonly</status>").count();
+    assert_eq!(listens(&first), 0);
+    chat.join(Caller::new("alice").with("recvonly", ""));
+    assert_eq!(listens(&chat.notified(bob).unwrap()), 1);
+    for (caller, listening) in [(Caller::new("bob").with("recvonly", ""), 2), (Caller::new("bob"), 1)] {
+        assert_eq!(chat.offer_again(bob, caller).code(), 200);
+        assert_eq!(listens(&chat.notified(bob).expect("it is told")), listening);
+    }
+    chat.offer_again(bob, Caller::new("bob"));
+    assert_eq!(chat.notified(bob), None, "nothing has changed");
+}
+
 // CONFORMANCE 7701-081 7701-128
 #[test]
 fn who_is_cut_off_is_shown_without_media_and_then_gone_for_a_failure() {
@@ -399,6 +430,35 @@ fn a_user_has_a_bounded_number_of_subscriptions() {
     chat.leave(alice);
     while chat.notified(alice).is_some() {}
     assert_eq!(chat.stage.node.signalling().subscriptions(), 0);
+}
+
+// THREATS T17
+#[test]
+fn who_asks_and_never_answers_is_told_a_bounded_number_of_times() {
+    let mut chat = Chat::new();
+    let alice = chat.join("alice");
+    let mut pending = Vec::new();
+    for _ in 0..4 {
+        assert_eq!(chat.subscribe(alice, &[EVENT]).code(), 200);
+        pending.push(chat.next_sip(alice).expect("a NOTIFY follows at once"));
+    }
+    let refused = chat.subscribe(alice, &[EVENT]);
+    assert_eq!((refused.code(), refused.header("Retry-After")), (503, Some("32")));
+    // Each answer makes room for another; what becomes of the earlier ones has no other consequence.
+    chat.answer_to(alice, &pending[0], "481 Gone");
+    assert_eq!(chat.subscribe(alice, &[EVENT]).code(), 200);
+    assert_eq!(version(&chat.notified(alice).unwrap()), 5);
+    chat.stage.pass(Duration::from_secs(40));
+    assert_eq!(chat.stage.node.signalling().subscriptions(), 1, "the last one was answered");
+    // Who only fetches has no more under way than subscriptions.
+    let fetched = (0..40).map(|_| {
+        let code = chat.subscribe(alice, &["Event: conference;id=fetch", "Expires: 0"]).code();
+        while chat.next_sip(alice).is_some() {}
+        code
+    });
+    assert_eq!(fetched.filter(|code| *code == 200).count(), 31);
+    chat.stage.pass(Duration::from_secs(40));
+    assert_eq!(chat.stage.node.signalling().subscriptions(), 1);
 }
 
 // CONFORMANCE 6665-001 THREATS T22

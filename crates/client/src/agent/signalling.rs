@@ -8,20 +8,23 @@ use sip::auth::{Credentials, challenged_realm};
 use sip::typed::{self, Uri};
 use sip::{Answer, Cause, DialogId, Failure, Method, Outgoing, Request, Response, TransactionId};
 
-use super::{Agent, State};
+use super::{Agent, State, Watch};
 use crate::api::{Config, Event, Join, JoinFailure, Leaving, MediaId, Output, Refused, Room, room_realm};
 use crate::description::Description;
 use crate::media::Media;
+use crate::roster;
 use crate::seat::{Call, Seat, Stage, Target};
 
 pub(super) const SDP: &str = "application/sdp";
 
 pub(super) fn endpoint_config(config: &Config) -> sip::Config {
-    let methods = [Method::INVITE, Method::ACK, Method::CANCEL, Method::BYE, Method::OPTIONS, Method::UPDATE];
+    let methods =
+        [Method::INVITE, Method::ACK, Method::CANCEL, Method::BYE, Method::OPTIONS, Method::UPDATE, Method::NOTIFY];
     sip::Config {
         timers: config.timers,
         agent: config.user_agent.clone(),
         allow: methods.to_vec(),
+        accept: [&[SDP], &roster::UNDERSTOOD[..]].concat().into_iter().map(str::to_owned).collect(),
         ..sip::Config::default()
     }
 }
@@ -49,7 +52,7 @@ impl Agent {
             sip::Refused::Unfit(what) => Refused::Unfit(what),
             _ => Refused::Unfit("destination"),
         })?;
-        Ok(Call { client, target, description, cancelled: false })
+        Ok(Call { client, target, description, wants_roster: join.roster, cancelled: false })
     }
 
     pub(super) fn of_endpoint(&mut self, now: Instant, output: sip::Output) {
@@ -81,7 +84,7 @@ impl Agent {
                 if let Some(call) = self.take_call(client) {
                     let failure = if call.cancelled { JoinFailure::Cancelled } else { refusal(&response) };
                     self.tell(Event::NotJoined(failure));
-                } else {
+                } else if !self.watched(now, client, Ok(&response)) {
                     self.not_agreed_anew(now, client, Ok(response.code));
                 }
             }
@@ -89,7 +92,7 @@ impl Agent {
                 if let Some(call) = self.take_call(client) {
                     let why = if call.cancelled { JoinFailure::Cancelled } else { no_answer(failure) };
                     self.tell(Event::NotJoined(why));
-                } else {
+                } else if !self.watched(now, client, Err(failure)) {
                     self.not_agreed_anew(now, client, Err(failure));
                 }
             }
@@ -141,6 +144,7 @@ impl Agent {
             connection,
             media: session,
             description: call.description,
+            watch: call.wants_roster.then(Watch::default),
             resumed: None,
         }));
     }
@@ -168,9 +172,11 @@ impl Agent {
         };
         let answer = match request.method.as_str() {
             "INVITE" | "UPDATE" if ours => return self.described_anew(now, id, request),
+            "NOTIFY" if ours => return self.told(now, id, request),
             "OPTIONS" => Answer::new(200),
             // A participant takes no calls.
             "INVITE" => Answer::new(486),
+            "NOTIFY" => Answer::new(481),
             _ => Answer::new(405),
         };
         let _ = self.endpoint.respond(now, id, answer);

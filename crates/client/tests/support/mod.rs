@@ -36,11 +36,15 @@ impl Bench {
     }
 
     /// The same at another time, in seconds since 1970.
-    #[allow(clippy::disallowed_methods, reason = "an Instant has no other beginning")]
     pub fn at(unix_seconds: u64) -> Self {
+        Self::with(unix_seconds, Config::default())
+    }
+
+    #[allow(clippy::disallowed_methods, reason = "an Instant has no other beginning")]
+    fn with(unix_seconds: u64, config: Config) -> Self {
         let now = Instant::now();
         let wall_clock = Some(WallClock { at: now, unix_seconds });
-        let config = Config { user_agent: "tertulia".to_owned(), wall_clock, ..Config::default() };
+        let config = Config { user_agent: "tertulia".to_owned(), wall_clock, ..config };
         let mut seed = 0;
         let random: client::Generators = Box::new(move || {
             seed += 1;
@@ -70,13 +74,22 @@ impl Bench {
 
     /// The same at another time.
     pub fn joined_at(unix_seconds: u64) -> Self {
-        let mut bench = Self::at(unix_seconds);
-        bench.join(&alice());
-        bench.is_called();
-        bench.accepts("nickname private-messages");
-        bench.binds();
-        assert!(matches!(bench.event(), Event::Joined(_)));
-        bench
+        Self::at(unix_seconds).enters(&alice())
+    }
+
+    /// One that is in the room and has asked for the roster. Its media session is kept alive by nothing.
+    pub fn asking() -> Self {
+        let config = Config { keep_alive: None, ..Config::default() };
+        Self::with(1_236_016_951, config).enters(&Join { roster: true, ..alice() })
+    }
+
+    fn enters(mut self, join: &Join) -> Self {
+        self.join(join);
+        self.is_called();
+        self.accepts("nickname private-messages");
+        self.binds();
+        assert!(matches!(self.event(), Event::Joined(_)));
+        self
     }
 
     pub fn join(&mut self, join: &Join) {
@@ -173,7 +186,16 @@ impl Bench {
         // Where the body is empty, the end of the head is no margin.
         let text = if text.ends_with("\n\n") { format!("{text}\n") } else { text.to_owned() };
         let octets = wire(&self.captures.fill(&text)).into_bytes();
+        self.sip_octets(octets);
+    }
+
+    pub fn sip_octets(&mut self, octets: Vec<u8>) {
         self.input(Input::Sip(sip::Input::Received { connection: SIP, octets }));
+    }
+
+    /// Whether the agent has sent nothing more by SIP.
+    pub fn is_sip_silent(&self) -> bool {
+        self.sip.is_empty()
     }
 
     /// The server sends this on the media connection.

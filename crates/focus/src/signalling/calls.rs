@@ -323,7 +323,7 @@ impl Signalling {
         seat.stage = Stage::Seated { dialog, reoffer: None };
         self.dialogs.insert(dialog, id);
         let answer = bodies::session(&response.headers, &response.body).unwrap_or_default();
-        let code = match self.answer_taken(id, &answer) {
+        let code = match self.answer_taken(now, id, &answer) {
             Ok(()) => {
                 self.fetch_media(now, id);
                 200

@@ -29,6 +29,8 @@ const REFER: &str = "refer";
 const LIFETIME: u32 = 3600;
 /// The least time, in seconds, for which one is taken: 423 below.
 const LEAST: u32 = 60;
+/// After how many seconds a NOTIFY without an answer is given up (RFC 3261 §17.1.2.2, timer F).
+const NO_ANSWER: u32 = 32;
 /// When those are told for whom there was no room in the last round.
 const NEXT_SLICE: Duration = Duration::from_millis(100);
 
@@ -255,6 +257,7 @@ impl Signalling {
             told: 0,
             is_lost: false,
             under_way: None,
+            outdated: 0,
             is_over: false,
         });
         self.tell_all(now, id);
@@ -265,6 +268,10 @@ impl Signalling {
     fn renew(&mut self, now: Instant, transaction: TransactionId, wish: Wish, id: SubscriptionId) {
         if wish.form.is_none() {
             return self.respond(now, transaction, Answer::new(406));
+        }
+        if !self.notifier.subscriptions.may_renew(id) {
+            let answer = Answer::new(503).header("Retry-After", NO_ANSWER.to_string());
+            return self.respond(now, transaction, answer);
         }
         let until = now + Duration::from_secs(wish.seconds.into());
         self.notifier.subscriptions.renew(id, until, wish.form.filter(|_| wish.has_accept));
@@ -324,7 +331,8 @@ impl Signalling {
 
     /// A NOTIFY was answered, or not. Whether it was one.
     pub(super) fn notified(&mut self, now: Instant, client: ClientId, code: Option<u16>) -> bool {
-        let Some(id) = self.notifier.subscriptions.answered(client) else { return false };
+        let (is_one, id) = self.notifier.subscriptions.answered(client);
+        let Some(id) = id else { return is_one };
         let Some(subscription) = self.notifier.subscriptions.get_mut(id) else { return true };
         let room = subscription.room;
         match code {

@@ -25,7 +25,7 @@ impl Signalling {
     pub(super) fn acknowledged(&mut self, now: Instant, dialog: DialogId, ack: &Request) {
         let Some(id) = self.dialogs.get(&dialog).copied() else { return };
         let answer = bodies::session(&ack.headers, &ack.body).unwrap_or_default();
-        if self.answer_taken(id, &answer).is_err() {
+        if self.answer_taken(now, id, &answer).is_err() {
             return self.hang_up(now, id, Ending::NoAnswer);
         }
         self.fetch_media(now, id);
@@ -45,7 +45,7 @@ impl Signalling {
     }
 
     /// Takes the answer to the room's offer, if there was one and it is new.
-    pub(super) fn answer_taken(&mut self, id: SeatId, body: &[u8]) -> Result<(), Unfit> {
+    pub(super) fn answer_taken(&mut self, now: Instant, id: SeatId, body: &[u8]) -> Result<(), Unfit> {
         let Some(seat) = self.seats.get_mut(&id) else { return Ok(()) };
         let Terms::Proposed { proposal, before } = &mut seat.media else { return Ok(()) };
         let before = before.take();
@@ -60,6 +60,7 @@ impl Signalling {
         seat.offers += 1;
         let (home, room, number) = (seat.home, seat.room, seat.offers);
         self.post(home, Letter::Reoffer { room, seat: id, number, media, capabilities });
+        self.shown_agreed(now, id);
         Ok(())
     }
 
@@ -112,7 +113,7 @@ impl Signalling {
     pub(super) fn refreshed(&mut self, now: Instant, client: ClientId, response: &Response) {
         let Some(dialog) = self.refreshes.remove(&client) else { return };
         let Some(id) = self.dialogs.get(&dialog).copied() else { return };
-        if self.answer_taken(id, &response.body).is_err() {
+        if self.answer_taken(now, id, &response.body).is_err() {
             return self.hang_up(now, id, Ending::NoAnswer);
         }
         self.catch_up(now, id);
@@ -219,5 +220,6 @@ impl Signalling {
         } else if self.endpoint.accept(now, transaction, answer).is_err() {
             self.respond(now, transaction, Answer::new(500));
         }
+        self.shown_agreed(now, id);
     }
 }

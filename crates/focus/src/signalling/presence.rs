@@ -98,6 +98,14 @@ impl Signalling {
         }
     }
 
+    /// The two sides have agreed anew on the media of a session.
+    pub(super) fn shown_agreed(&mut self, now: Instant, id: SeatId) {
+        let Some((room, speaks)) = self.seats.get(&id).map(|seat| (seat.room, seat.speaks())) else { return };
+        if self.notifier.rosters.get_mut(&room).is_some_and(|told| told.roster.directed(id, speaks)) {
+            self.notifier.plan(now, room);
+        }
+    }
+
     /// A room is about something else.
     pub(super) fn shown_described(&mut self, now: Instant, room: RoomId, name: &str, subject: Option<&str>) {
         if let Some(told) = self.notifier.rosters.get_mut(&room) {

@@ -128,6 +128,10 @@ impl Roster {
         let entity = identity.as_str();
         let is_new = !self.conference.users.contains_key(entity);
         let user = self.conference.users.entry(entity.to_owned()).or_default();
+        if is_first {
+            // Who left and is shown still had another name maybe.
+            (user.nickname, user.display_text) = (None, None);
+        }
         user.endpoints.insert(endpoint.clone(), endpoint_of(joining));
         self.shown.insert(seat, Shown { user: entity.to_owned(), endpoint, departure: None });
         self.note(if is_new { Entry::Added(entity.to_owned()) } else { Entry::Changed(entity.to_owned()) });
@@ -151,13 +155,25 @@ impl Roster {
     pub(super) fn muted(&mut self, seat: SeatId, is_muted: bool, speaks: bool) {
         let Some(Shown { user, endpoint, .. }) = self.shown.get(&seat) else { return };
         let shown = self.conference.users.get_mut(user).and_then(|user| user.endpoints.get_mut(endpoint));
-        let Some(endpoint) = shown else { return };
-        endpoint.status = Some(status(is_muted));
-        for media in endpoint.media.values_mut().filter(|media| media.status != Some(MediaStatus::Inactive)) {
-            media.status = Some(direction(speaks));
+        if let Some(endpoint) = shown {
+            endpoint.status = Some(status(is_muted));
+            let entry = Entry::Changed(user.clone());
+            self.note(entry);
+            self.directed(seat, speaks);
         }
+    }
+
+    /// A session sends messages from now on, or sends none. Whether that is new.
+    pub(super) fn directed(&mut self, seat: SeatId, speaks: bool) -> bool {
+        let Some(Shown { user, endpoint, .. }) = self.shown.get(&seat) else { return false };
+        let shown = self.conference.users.get_mut(user).and_then(|user| user.endpoints.get_mut(endpoint));
+        let media = shown.and_then(|endpoint| endpoint.media.get_mut(MEDIA_ID));
+        let known = [Some(MediaStatus::Inactive), Some(direction(speaks))];
+        let Some(media) = media.filter(|media| !known.contains(&media.status)) else { return false };
+        media.status = Some(direction(speaks));
         let entry = Entry::Changed(user.clone());
         self.note(entry);
+        true
     }
 
     /// It is known how a session ends that is shown.

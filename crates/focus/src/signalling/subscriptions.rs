@@ -14,6 +14,8 @@ use crate::ids::RoomId;
 const MAX_SUBSCRIPTIONS: usize = 100_000;
 /// How many a user may have in a room. Beyond, 403.
 const MAX_OF_USER: usize = 32;
+/// How many NOTIFYs of one may wait for their answers: refreshes are told at once. Beyond, a refresh gets 503.
+const MAX_PENDING: usize = 4;
 /// How many octets of documents may be under way, unanswered. Beyond, changes wait and new subscribers get 503.
 const MAX_UNDER_WAY: usize = 64 * 1024 * 1024;
 
@@ -87,8 +89,10 @@ pub(super) struct Subscription {
     pub(super) told: u64,
     /// Whether nothing but a full document helps it.
     pub(super) is_lost: bool,
-    /// The NOTIFY that has no answer, and the octets of its document.
-    pub(super) under_way: Option<(ClientId, usize)>,
+    /// The last NOTIFY, while it has no answer.
+    pub(super) under_way: Option<ClientId>,
+    /// Those before it that have none: what becomes of them is of no interest any more.
+    pub(super) outdated: usize,
     /// Whether that NOTIFY is the last one.
     pub(super) is_over: bool,
 }
@@ -100,9 +104,11 @@ pub(super) struct Subscriptions {
     in_dialogs: BTreeMap<DialogId, BTreeSet<SubscriptionId>>,
     /// Those that can still be told something.
     in_rooms: BTreeMap<RoomId, BTreeSet<SubscriptionId>>,
+    /// How many each user has, those among them that are over and whose last NOTIFY has no answer.
     of_users: BTreeMap<(RoomId, Address), usize>,
     expiries: BTreeSet<(Instant, SubscriptionId)>,
-    notifies: BTreeMap<ClientId, SubscriptionId>,
+    /// Those without an answer, and the octets of their documents.
+    notifies: BTreeMap<ClientId, (SubscriptionId, usize)>,
     octets: usize,
     made: u64,
 }
@@ -190,15 +196,19 @@ impl Subscriptions {
         self.expiries.first().map(|(until, _)| *until)
     }
 
+    /// Whether one that is there may be told everything, although it has not answered yet.
+    pub(super) fn may_renew(&self, id: SubscriptionId) -> bool {
+        self.may_send() && self.all.get(&id).is_some_and(|it| it.outdated + 1 < MAX_PENDING)
+    }
+
     /// A NOTIFY has set out, with a document of so many octets.
     pub(super) fn sent(&mut self, id: SubscriptionId, client: ClientId, octets: usize) {
         let Some(subscription) = self.all.get_mut(&id) else { return };
         // A second one may only follow where a SUBSCRIBE wants an answer at once, or the end.
-        if let Some((before, octets)) = subscription.under_way.replace((client, octets)) {
-            self.notifies.remove(&before);
-            self.octets = self.octets.saturating_sub(octets);
+        if subscription.under_way.replace(client).is_some() {
+            subscription.outdated += 1;
         }
-        self.notifies.insert(client, id);
+        self.notifies.insert(client, (id, octets));
         self.octets += octets;
     }
 
@@ -206,14 +216,16 @@ impl Subscriptions {
         self.all.get_mut(&id)
     }
 
-    /// A NOTIFY has its answer, or will have none.
-    pub(super) fn answered(&mut self, client: ClientId) -> Option<SubscriptionId> {
-        let id = self.notifies.remove(&client)?;
-        let subscription = self.all.get_mut(&id)?;
-        if let Some((_, octets)) = subscription.under_way.take_if(|(pending, _)| *pending == client) {
-            self.octets = self.octets.saturating_sub(octets);
+    /// A NOTIFY has its answer, or will have none. Whether it was one, and whose last one it was.
+    pub(super) fn answered(&mut self, client: ClientId) -> (bool, Option<SubscriptionId>) {
+        let Some((id, octets)) = self.notifies.remove(&client) else { return (false, None) };
+        self.octets = self.octets.saturating_sub(octets);
+        let Some(subscription) = self.all.get_mut(&id) else { return (true, None) };
+        if subscription.under_way.take_if(|last| *last == client).is_some() {
+            return (true, Some(id));
         }
-        Some(id)
+        subscription.outdated = subscription.outdated.saturating_sub(1);
+        (true, None)
     }
 
     /// Nothing more is told: what is left is the answer to the last NOTIFY.
@@ -222,18 +234,12 @@ impl Subscriptions {
         if std::mem::replace(&mut subscription.is_over, true) {
             return;
         }
-        let (room, user) = (subscription.room, (subscription.room, subscription.subscriber.clone()));
+        let room = subscription.room;
         self.expiries.remove(&(subscription.until, id));
         if let Some(of_room) = self.in_rooms.get_mut(&room) {
             of_room.remove(&id);
             if of_room.is_empty() {
                 self.in_rooms.remove(&room);
-            }
-        }
-        if let Some(own) = self.of_users.get_mut(&user) {
-            *own -= 1;
-            if *own == 0 {
-                self.of_users.remove(&user);
             }
         }
     }
@@ -242,9 +248,12 @@ impl Subscriptions {
     pub(super) fn remove(&mut self, id: SubscriptionId) -> Option<Subscription> {
         self.end(id);
         let subscription = self.all.remove(&id)?;
-        if let Some((client, octets)) = subscription.under_way {
-            self.notifies.remove(&client);
-            self.octets = self.octets.saturating_sub(octets);
+        let user = (subscription.room, subscription.subscriber.clone());
+        if let Some(own) = self.of_users.get_mut(&user) {
+            *own -= 1;
+            if *own == 0 {
+                self.of_users.remove(&user);
+            }
         }
         if let Some(of_dialog) = self.in_dialogs.get_mut(&subscription.dialog) {
             of_dialog.remove(&id);

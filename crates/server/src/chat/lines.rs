@@ -9,6 +9,7 @@ pub(super) const HELP: &str = "\
 * /msg WHO text say it to one participant: an address, or a user name of your domain
 * /nick NAME    take a nickname
 * /nick         give it up
+* /who          who is here
 * /quit         leave
 * /help         this";
 
@@ -23,6 +24,7 @@ pub(super) enum Line<'a> {
         text: &'a str,
     },
     Nick(Option<&'a str>),
+    Who,
     Quit,
     Help,
     /// With what is wrong and what would be right.
@@ -46,6 +48,7 @@ pub(super) fn parse<'a>(line: &'a str, domain: &str) -> Line<'a> {
             None => Line::Wrong("/msg wants somebody and a text: /msg bob hello".to_owned()),
         },
         "nick" => Line::Nick((!rest.is_empty()).then_some(rest)),
+        "who" => Line::Who,
         "quit" if rest.is_empty() => Line::Quit,
         "help" => Line::Help,
         "quit" => Line::Wrong("/quit takes nothing; what follows it is not said".to_owned()),
@@ -105,6 +108,7 @@ mod tests {
             ("//", Line::Say("/")),
             ("/nick\n", Line::Nick(None)),
             ("/nick   Al the Great \n", Line::Nick(Some("Al the Great"))),
+            ("/who\n", Line::Who),
             ("/msg bob psst, you\n", whisper("sip:bob@chat.example.com", "psst, you")),
             ("/msg bob@elsewhere.example hi", whisper("sip:bob@elsewhere.example", "hi")),
             ("/msg <sip:bob@a.example> hi", whisper("sip:bob@a.example", "hi")),

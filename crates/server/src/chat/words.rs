@@ -4,15 +4,15 @@ use std::fmt::Write as _;
 use std::io;
 
 use client::sip::Transport;
-use client::sip::typed::Uri;
 use client::{Event, JoinFailure, Leaving, NicknameFailure, Refused, Room, Said, room_realm};
 
 use super::Passwords;
+use super::people::People;
 use crate::link::Server;
 
 /// What the words depend on.
 pub(super) struct Circumstances<'a> {
-    pub(super) domain: &'a str,
+    pub(super) people: People<'a>,
     pub(super) room: &'a str,
     pub(super) server: &'a Server,
     pub(super) has_passwords: Passwords,
@@ -41,6 +41,7 @@ impl Circumstances<'_> {
             Event::Interrupted => format!("! the connection for messages broke{}; connecting anew", self.because()),
             Event::Resumed(room) => format!("* back in {} ({})", plain(self.room), abilities(room)),
             Event::Left(leaving) => self.left(leaving),
+            Event::Roster(event) => return self.people.line(event),
         })
     }
 
@@ -55,19 +56,12 @@ impl Circumstances<'_> {
         } else {
             format!("({}, {} octets)", plain(&media_type), said.octets.len())
         };
-        let who = self.short(&said.from);
+        let who = self.people.name(&said.from);
         Some(if said.private {
-            format!("[{who} -> {}] {what}", self.short(&said.to))
+            format!("[{who} -> {}] {what}", self.people.name(&said.to))
         } else {
             format!("<{who}> {what}")
         })
-    }
-
-    /// A user of one's own domain by the user part alone.
-    fn short(&self, uri: &str) -> String {
-        let parsed = Uri::parse(uri).ok().filter(|parsed| parsed.is_sip());
-        let at_home = parsed.filter(|parsed| parsed.host().as_deref() == Some(self.domain));
-        plain(at_home.as_ref().and_then(Uri::user).unwrap_or(uri))
     }
 
     fn left(&self, leaving: &Leaving) -> String {

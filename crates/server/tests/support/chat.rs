@@ -37,15 +37,20 @@ impl Chat {
         Self { name: name.to_owned(), child, stdin, lines }
     }
 
-    /// Calls the lobby of a server.
+    /// Calls the lobby of a server, and does not ask who is there: what is told depends on nobody's coming and going.
     pub fn call(server: &Server, who: &str, transport: &str, more: &[&str]) -> Self {
+        Self::call_asking(server, who, transport, &[&["--quiet"], more].concat())
+    }
+
+    /// Calls the lobby of a server.
+    pub fn call_asking(server: &Server, who: &str, transport: &str, more: &[&str]) -> Self {
         let identity = format!("sip:{who}@chat.test");
         let address = server.address(&format!("sip {transport}://")).to_string();
         let where_to = ["sip:lobby@chat.test", "--as", &identity, "--server", &address, "--transport", transport];
         Self::start(who, &[&where_to, more].concat())
     }
 
-    /// The same, until it is in the room.
+    /// The same, quietly, until it is in the room.
     pub fn join(server: &Server, who: &str, transport: &str, more: &[&str]) -> Self {
         let chat = Self::call(server, who, transport, more);
         chat.expect(&format!("* in sip:lobby@chat.test as sip:{who}@chat.test (nicknames, private messages)"));
