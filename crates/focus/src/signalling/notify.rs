@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use conference_info::document::{self, Rendering};
 use room::Address;
 use sip::event::{EventHeader, Reason, SubscriptionState};
-use sip::{Answer, ClientId, DialogId, Method, Request, TransactionId, Within};
+use sip::{Answer, ClientId, DialogId, Method, Request, Source, TransactionId, Within};
 
 use super::admission::{Call, Caller};
 use super::media::Unfit;
@@ -44,6 +44,8 @@ pub(super) struct Told {
     pub(super) interval: Duration,
     /// From so many users on, what changed is told instead of everything.
     pub(super) full_below: usize,
+    /// Whether it is told over TLS alone.
+    pub(super) over_tls_only: bool,
     /// When changes were told last.
     pub(super) last: Option<Instant>,
     pub(super) next: Option<Instant>,
@@ -95,6 +97,10 @@ impl Notifier {
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
         let round = self.rounds.first().map(|(at, _)| *at);
         round.into_iter().chain(self.subscriptions.next_expiry()).min()
+    }
+
+    fn is_told_over_tls_only(&self, room: RoomId) -> bool {
+        self.rosters.get(&room).is_some_and(|told| told.over_tls_only)
     }
 
     /// How many subscriptions there are.
@@ -172,6 +178,7 @@ impl Signalling {
                 return Ok(());
             }
         };
+        self.may_be_told(entry.id, &call.source)?;
         let contact = join::contact(&self.settings, &call.request.uri, &call.source, &name);
         self.grant(now, call.transaction, wish, subscriber, contact)
     }
@@ -188,17 +195,19 @@ impl Signalling {
         now: Instant,
         transaction: TransactionId,
         request: &Request,
-        dialog: DialogId,
+        (dialog, source): (DialogId, Source),
     ) {
         let wish = match Wish::of(request) {
             Ok(wish) => wish,
             Err(answer) => return self.respond(now, transaction, *answer),
         };
-        if let Some(id) = self.notifier.subscriptions.find(dialog, &wish.event) {
-            return self.renew(now, transaction, wish, id);
-        }
-        let done = match (self.subscriber_within(dialog), self.contact_in(dialog)) {
-            (Some(subscriber), Some(contact)) => self.grant(now, transaction, wish, subscriber, contact),
+        let known = self.notifier.subscriptions.find(dialog, &wish.event);
+        let room = known.and_then(|id| self.notifier.subscriptions.get(id)).map(|known| known.room);
+        let done = match (known.zip(room), self.subscriber_within(dialog), self.contact_in(dialog)) {
+            (Some((id, room)), ..) => self.may_be_told(room, &source).map(|()| self.renew(now, transaction, wish, id)),
+            (None, Some(subscriber), Some(contact)) => self
+                .may_be_told(subscriber.room, &source)
+                .and_then(|()| self.grant(now, transaction, wish, subscriber, contact)),
             _ => Err(Unfit { code: 481, reason: "" }),
         };
         if let Err(unfit) = done {
@@ -217,6 +226,15 @@ impl Signalling {
 
     fn contact_in(&self, dialog: DialogId) -> Option<String> {
         self.contact_of(dialog).or_else(|| self.endpoint.dialog(dialog).map(|dialog| dialog.contact().to_owned()))
+    }
+
+    /// Whether the roster of a room may go where a SUBSCRIBE came from (RFC 4575 §8.1).
+    fn may_be_told(&self, room: RoomId, source: &Source) -> Result<(), Unfit> {
+        let in_clear = !source.transport.is_secure();
+        if in_clear && self.notifier.is_told_over_tls_only(room) {
+            return Err(Unfit { code: 403, reason: "The Roster Is Told Over TLS Only" });
+        }
+        Ok(())
     }
 
     /// A subscription is made, or one that is over at once (RFC 6665 §4.4.3).
@@ -285,7 +303,8 @@ impl Signalling {
         }
     }
 
-    /// Sends a NOTIFY. Where it cannot be sent the subscription is gone.
+    /// Sends a NOTIFY. Where it cannot be sent the subscription is gone; where it would go in clear, and may not, that is all it
+    /// says.
     pub(super) fn notify(
         &mut self,
         now: Instant,
@@ -293,6 +312,14 @@ impl Signalling {
         state: SubscriptionState,
         news: Option<&Rendering>,
     ) {
+        let Some(subscription) = self.notifier.subscriptions.get(id) else { return };
+        let is_barred = self.notifier.is_told_over_tls_only(subscription.room)
+            && !self.endpoint.is_reached_over_tls(subscription.dialog);
+        let (state, news) = match is_barred {
+            true if state.is_terminated() => (state, None),
+            true => (ending(Reason::Rejected), None),
+            false => (state, news),
+        };
         let Some(subscription) = self.notifier.subscriptions.get_mut(id) else { return };
         let notify = Within::new(Method::NOTIFY)
             .header("Event", subscription.event.to_string())

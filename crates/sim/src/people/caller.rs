@@ -7,6 +7,8 @@ pub struct Caller {
     pub name: String,
     /// The URI in From.
     pub uri: String,
+    /// What stands before the URI in From.
+    pub(super) display_name: String,
     /// The Request-URI, and the URI in To.
     pub room: String,
     /// The name that they log in by and its password, where they are asked for one.
@@ -35,6 +37,7 @@ impl Caller {
         Self {
             name: name.to_owned(),
             uri: format!("sip:{name}@chat.example.com"),
+            display_name: String::new(),
             room: super::ROOM.to_owned(),
             login: None,
             room_password: None,
@@ -59,6 +62,13 @@ impl Caller {
     #[must_use]
     pub fn known_as(mut self, uri: &str) -> Self {
         uri.clone_into(&mut self.uri);
+        self
+    }
+
+    /// The same with a name before the URI in From, in quotes.
+    #[must_use]
+    pub fn called(mut self, name: &str) -> Self {
+        self.display_name = format!("\"{}\" ", name.replace('\\', "\\\\").replace('"', "\\\""));
         self
     }
 
