@@ -505,10 +505,11 @@ impl Signalling {
             return;
         }
         self.phase = Phase::Closing(now + FAREWELL);
+        // Before the seats end, whose end would be theirs: only so are they made anew at once (RFC 6665 §4.1.3).
+        self.end_subscriptions(now);
         for seat in self.seats.keys().copied().collect::<Vec<_>>() {
             self.hang_up(now, seat, Ending::ShutDown);
         }
-        self.end_subscriptions(now);
         self.give_up_all_calls(now);
     }
 
