@@ -11,7 +11,7 @@ use conference_info::Conference;
 use conference_info::read::{self, Limits};
 use conference_info::view::View;
 use focus::desk::{Answer, Change, Command};
-use focus::settings::RoomPolicy;
+use focus::settings::{Network, RoomPolicy};
 use room::Address;
 use sim::people::{Caller, Chat, Person, SipMessage, to};
 
@@ -343,7 +343,10 @@ fn over_tls_only(policy: &mut RoomPolicy) {
 // CONFORMANCE 4575-063 4579-029
 #[test]
 fn a_roster_may_be_for_tls_alone() {
-    let mut chat = Chat::in_room(over_tls_only);
+    let mut chat = Chat::with(|settings| {
+        over_tls_only(&mut settings.rooms.permanent[0].policy);
+        settings.outbound = vec![Network { address: [192, 0, 2, 0].into(), prefix: 24 }];
+    });
     let bob = chat.join("bob");
     let dave = chat.join(Caller::new("dave").by_udp());
     let secure = chat.stage.phone_over(sip::Transport::Tls);
@@ -354,15 +357,32 @@ fn a_roster_may_be_for_tls_alone() {
         assert_eq!((refused.code(), refused.reason()), (403, "The Roster Is Told Over TLS Only"));
     }
     assert_eq!(chat.watch("bob", &[EVENT]).unwrap_err().code(), 403);
-    assert!(watch(&mut chat, alice, &[]).body.contains("sip:bob@chat.example.com"));
+    assert!(watch(&mut chat, alice, &["Expires: 0"]).body.contains("sip:bob@chat.example.com"));
+    // Her Contact is reached in clear as well.
+    let address = secure.address();
+    let subscribe = format!(
+        "SUBSCRIBE sip:lobby@chat.example.com SIP/2.0\r\nVia: SIP/2.0/TLS {address};branch=z9hG4bKsecure\r\nMax-Forwards: 70\r\n\
+         From: <sip:alice@chat.example.com>;tag=secure\r\nTo: <sip:lobby@chat.example.com>\r\nCall-ID: secure\r\n\
+         CSeq: 1 SUBSCRIBE\r\nContact: <sip:alice@{address};transport=tcp>\r\n{EVENT}\r\nContent-Length: 0\r\n\r\n"
+    );
+    chat.stage.send_octets(secure, subscribe.into_bytes());
+    assert_eq!(chat.sip(secure, "secure").unwrap().code(), 200);
     let carol = chat.join("carol");
-    assert!(chat.notified(alice).unwrap().body.contains("sip:carol@"));
-    // When the connection is gone nothing follows in clear.
+    for user in ["alice", "carol"] {
+        let notify = chat.next_request(secure, "NOTIFY").expect("it comes over TLS");
+        assert!(notify.body.contains(&format!("sip:{user}@")), "{notify:?}");
+        chat.reply_to(secure, &notify, 200, None);
+        chat.stage.pass(Duration::ZERO);
+    }
+    // When the connection is gone no more than that this was all follows in clear.
     chat.stage.hang(secure);
     chat.leave(carol);
-    chat.stage.pass(Duration::from_secs(60));
+    chat.stage.pass(Duration::ZERO);
+    let plain = chat.stage.pick_up();
+    let last = chat.next_request(plain, "NOTIFY").unwrap();
+    assert_eq!((last.header("Subscription-State"), last.body.as_str()), (Some("terminated;reason=rejected"), ""));
+    chat.reply_to(plain, &last, 200, None);
     assert_eq!(chat.stage.node.signalling().subscriptions(), 0);
-    assert!(chat.stage.called.is_empty() && chat.stage.is_silent(secure));
 }
 
 // CONFORMANCE 4575-063
