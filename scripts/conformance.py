@@ -3,7 +3,7 @@
 
 A matrix is a Markdown table whose first column is a row's id and whose last column, `shown by`, says what shows it:
 
-    `open`                   nothing yet
+    `open`                   nothing yet: in docs/CONFORMANCE.md an error
     `does not bind: why`     the row asks nothing of this server
     `no test: why`           it cannot be shown by a test
     `deviation: why`         the server knowingly does otherwise; tests may show what it does instead
@@ -14,7 +14,7 @@ A test names its rows in a comment right above it (or inside it, beside the case
     // CONFORMANCE 7701-021, 7701-022. THREATS T24.
 
     scripts/conformance.py            check; any difference is an error
-    scripts/conformance.py --closed   check, and let an open row be an error
+    scripts/conformance.py --closed   check, and let an open row of any matrix be an error
     scripts/conformance.py --write    bring the last column up to date; rows of our own (ids of a specification that has no
                                       numbered table here, like 3261-8.2.2-1, and advisories) are added when a test names them
 """
@@ -89,8 +89,8 @@ def faults(row_id: str, row: Row, tests: list[Test], closed: bool) -> list[str]:
         return [f"{place}: says {row.cell!r}, but {tests[0]} shows it"]
     if row.cell != cell(row.cell, tests):
         return [f"{place}: the last column is not what the tests say; run scripts/conformance.py --write"]
-    if closed and row.cell == "open":
-        return [f"{place}: is open"]
+    if row.cell == "open" and (closed or row.matrix == CONFORMANCE):
+        return [f"{place}: is open: show it by a test, or say `does not bind:`, `deviation:` or `no test:` with the reason"]
     return []
 
 

@@ -1,6 +1,6 @@
 //! The part of a room's audience that has its sessions on one worker: turns "everyone but one" into connections.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::io::Write as _;
 
 use memchr::memmem;
@@ -16,6 +16,10 @@ use crate::session::Session;
 
 /// Octets of a chunk from which on it must be interruptible (RFC 4975 §7.1.1).
 pub(crate) const INTERRUPTIBLE: usize = 2048;
+/// Of so many messages it is remembered of which type they were, for those who answer 415. Of older ones it is not known.
+const RECENT: usize = 256;
+/// The longest type, in octets, that is remembered.
+const MAX_TYPE: usize = 128;
 
 /// What the room has let pass: a whole message, or the first octets of one.
 pub(crate) struct Outbound<'a> {
@@ -65,6 +69,8 @@ struct Stream {
 pub(crate) struct Branches {
     branches: HashMap<RoomId, Branch>,
     streams: HashMap<StreamId, Stream>,
+    /// The types of the last messages, by the stem of their transaction ids.
+    recent: VecDeque<(Stem, String)>,
 }
 
 impl Branches {
@@ -128,7 +134,9 @@ impl Branches {
     ) {
         let Some(branch) = self.branches.get(&room) else { return };
         if message.end == Some(Flag::Last) {
-            let parcel = whole(message, outlets, rng);
+            let stem = stem_not_in(message.octets, rng);
+            let parcel = whole_parcel(stem, message.octets, Some(message.origin), outlets, rng);
+            remember(&mut self.recent, stem, message.content_type);
             // Only what is for all may be left out (RFC 7701 §6.4).
             let for_all = matches!(message.audience, Audience::Everyone { .. });
             let large = for_all && message.octets.len() as u64 > branch.congested_max;
@@ -150,6 +158,7 @@ impl Branches {
             return;
         }
         let stem = stem_not_in(message.octets, rng);
+        remember(&mut self.recent, stem, message.content_type);
         let stream = Stream {
             recipients,
             origin: message.origin,
@@ -250,6 +259,13 @@ impl Branches {
         self.find(handle, |stream| stream.stem == stem)
     }
 
+    /// The type of a message that a session has got, or a chunk of it, by this transaction id; if that is not too long ago.
+    pub(crate) fn type_of(&self, transaction: &str, session: &Session) -> Option<&str> {
+        let (stem, tail) = transaction.as_bytes().split_at_checked(size_of::<Stem>())?;
+        tail.strip_prefix(session.suffix()).filter(|rest| matches!(rest, [] | [b'X', ..]))?;
+        self.recent.iter().find(|(known, _)| known == stem).map(|(_, content_type)| content_type.as_str())
+    }
+
     /// The message on its way to a session with this Message-ID.
     pub(crate) fn stream_of_message(&self, handle: Handle, message_id: &str) -> Option<StreamId> {
         self.find(handle, |stream| stream.message_id == message_id)
@@ -335,12 +351,20 @@ impl Stream {
     }
 }
 
-/// The part of a whole message that all its copies share.
-fn whole(message: &Outbound<'_>, outlets: &mut Outlets, rng: &mut dyn Rng) -> u32 {
-    let stem = stem_not_in(message.octets, rng);
-    whole_parcel(stem, message.octets, Some(message.origin), outlets, rng)
+/// Keeps in mind of which type a message was.
+fn remember(recent: &mut VecDeque<(Stem, String)>, stem: Stem, content_type: &str) {
+    if content_type.len() > MAX_TYPE {
+        return;
+    }
+    // What falls out lends its memory.
+    let oldest = if recent.len() < RECENT { None } else { recent.pop_front() };
+    let mut text = oldest.map(|(_, text)| text).unwrap_or_default();
+    text.clear();
+    text.push_str(content_type);
+    recent.push_back((stem, text));
 }
 
+/// The part of a whole message that all its copies share.
 fn whole_parcel(stem: Stem, octets: &[u8], origin: Option<SessionId>, outlets: &mut Outlets, rng: &mut dyn Rng) -> u32 {
     let arena = outlets.arena();
     let start = arena.len();

@@ -16,6 +16,8 @@ use crate::switch::{Asked, Passage};
 const OPEN_MESSAGES: usize = 64;
 /// Relays in use take frames of some 8 kB: a body and the addresses of several hops.
 const RELAYED_CHUNK: usize = 7 * 1024;
+/// Types that are remembered as refused. Whoever refuses more gets the others all the same.
+const MAX_REFUSED: usize = 16;
 
 /// An MSRP session bound on one of this worker's connections.
 pub(crate) struct Session {
@@ -32,6 +34,8 @@ pub(crate) struct Session {
     pub(crate) private_messages: bool,
     types: MediaTypes,
     anything: bool,
+    /// What it has answered 415 to, whatever it had said before.
+    refused: Vec<Box<str>>,
     pub(crate) max_size: Option<u64>,
     /// Whether the peer sends messages at all (RFC 4975 §8.9).
     pub(crate) speaks: bool,
@@ -81,6 +85,7 @@ impl Session {
             private_messages: facts.private_messages,
             anything: facts.peer.max_size.is_none() && facts.types.accepts_anything(),
             types: facts.types,
+            refused: Vec::new(),
             max_size: facts.peer.max_size,
             speaks: facts.peer.speaks,
             chunk_limit: facts.peer.path.contains(' ').then_some(RELAYED_CHUNK),
@@ -122,15 +127,31 @@ impl Session {
     }
 
     pub(crate) fn takes_anything(&self) -> bool {
-        self.anything
+        self.anything && self.refused.is_empty()
+    }
+
+    /// The peer has answered 415: it gets nothing more of that type (RFC 4975 §10.6).
+    pub(crate) fn refuse(&mut self, content_type: &str) {
+        if self.refused.len() < MAX_REFUSED && !self.has_refused(content_type) {
+            self.refused.push(essence(content_type).into());
+        }
+    }
+
+    fn has_refused(&self, content_type: &str) -> bool {
+        self.refused.iter().any(|refused| refused.eq_ignore_ascii_case(essence(content_type)))
     }
 
     /// Whether the peer accepts the type and the size of a message (RFC 7701 §6.1, RFC 4975 §8.6).
     pub(crate) fn takes(&self, message: &Outbound<'_>) -> bool {
         let size = if message.end.is_some() { Some(message.octets.len() as u64) } else { message.announced };
         let fits = self.max_size.is_none_or(|max| size.is_none_or(|size| size <= max));
-        fits && self.types.accepts(message.content_type)
+        fits && self.types.accepts(message.content_type) && !self.has_refused(message.content_type)
     }
+}
+
+/// A media type without its parameters.
+fn essence(content_type: &str) -> &str {
+    content_type.split(';').next().unwrap_or_default().trim()
 }
 
 /// A number in digits and small letters.

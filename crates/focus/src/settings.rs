@@ -132,6 +132,8 @@ pub struct RoomPolicy {
     pub roster_interval: Duration,
     /// From so many users on, subscribers are told what changed instead of everything.
     pub roster_full_below: usize,
+    /// Whether the roster is told only over TLS (RFC 4575 §8.1): to others 403.
+    pub roster_over_tls_only: bool,
     /// Who may have the room call somebody.
     pub invitations: Invitations,
 }
@@ -158,6 +160,7 @@ impl Default for RoomPolicy {
             unaware_updates: false,
             roster_interval: Duration::from_secs(5),
             roster_full_below: 100,
+            roster_over_tls_only: false,
             invitations: Invitations::Participants,
         }
     }

@@ -397,8 +397,8 @@ impl Signalling {
             {
                 self.referred_within(now, transaction, &request, (dialog, source));
             }
-            Event::Request { transaction, request, dialog: Some(dialog), .. } => {
-                self.asked_within(now, transaction, &request, dialog);
+            Event::Request { transaction, request, source, dialog: Some(dialog) } => {
+                self.asked_within(now, transaction, &request, (dialog, source));
             }
             Event::Cancelled { transaction } => self.cancelled(now, transaction),
             Event::Ended { dialog, .. } => self.ended(now, dialog),
@@ -449,11 +449,17 @@ impl Signalling {
     }
 
     /// A request within a dialog; its BYE is the endpoint's affair.
-    fn asked_within(&mut self, now: Instant, transaction: TransactionId, request: &Request, dialog: DialogId) {
+    fn asked_within(
+        &mut self,
+        now: Instant,
+        transaction: TransactionId,
+        request: &Request,
+        (dialog, source): (DialogId, Source),
+    ) {
         if request.method == Method::INVITE || request.method == Method::UPDATE {
             self.reinvited(now, transaction, request, dialog);
         } else if request.method == Method::SUBSCRIBE {
-            self.subscribe_within(now, transaction, request, dialog);
+            self.subscribe_within(now, transaction, request, (dialog, source));
         } else if request.method == Method::OPTIONS
             && let Some(contact) = self.contact_of(dialog)
         {
@@ -499,10 +505,11 @@ impl Signalling {
             return;
         }
         self.phase = Phase::Closing(now + FAREWELL);
+        // Before the seats end, whose end would be theirs: only so are they made anew at once (RFC 6665 §4.1.3).
+        self.end_subscriptions(now);
         for seat in self.seats.keys().copied().collect::<Vec<_>>() {
             self.hang_up(now, seat, Ending::ShutDown);
         }
-        self.end_subscriptions(now);
         self.give_up_all_calls(now);
     }
 

@@ -86,6 +86,7 @@ fn what_is_no_uri() {
 }
 
 // CONFORMANCE 4975-035, 4975-036, 4975-037, 4975-038, 4975-039
+// THREATS 15ade61
 #[test]
 fn uris_are_compared_by_the_rules_of_section_6_1() {
     for (a, b, same) in [

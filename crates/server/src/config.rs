@@ -272,6 +272,8 @@ pub(crate) struct RoomPolicy {
     pub(crate) roster_interval: Duration,
     /// From so many users on, subscribers are told what changed instead of everything.
     pub(crate) roster_full_below: u32,
+    /// Whether the roster is told only over TLS.
+    pub(crate) roster_over_tls_only: bool,
     /// Who may have the room call somebody.
     pub(crate) invitations: Invitations,
 }
@@ -296,6 +298,7 @@ impl Default for RoomPolicy {
             unaware_updates: false,
             roster_interval: Duration::from_secs(5),
             roster_full_below: 100,
+            roster_over_tls_only: false,
             invitations: Invitations::Participants,
         }
     }

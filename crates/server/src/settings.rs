@@ -101,6 +101,7 @@ pub(crate) fn policy(policy: &config::RoomPolicy) -> settings::RoomPolicy {
         unaware_updates: policy.unaware_updates,
         roster_interval: policy.roster_interval,
         roster_full_below: policy.roster_full_below as usize,
+        roster_over_tls_only: policy.roster_over_tls_only,
         invitations: policy.invitations,
     }
 }

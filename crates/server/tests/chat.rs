@@ -8,8 +8,8 @@ use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Stdio};
 use std::sync::mpsc::channel;
 
-use support::Server;
 use support::chat::{Chat, PATIENCE};
+use support::{Directory, EVERYTHING, Server};
 
 /// A server for `chat.test` on free ports, with a room `lobby` and no quarantine for nicknames.
 fn server(more: &str) -> Server {
@@ -191,6 +191,34 @@ fn whoever_has_to_log_in_is_told_what_is_missing() {
     let bob = Chat::join(&server, "bob", "tls", &["--ca", &certificate, "--password-file", &file("bob", "other")]);
     alice.expect_end(&["* left"], 0);
     bob.expect_end(&["* left"], 0);
+}
+
+// THREATS 43d3bd77b
+#[test]
+fn a_name_in_a_certificate_does_not_end_at_a_nul() {
+    for (name, is_believed) in
+        [("chat.test", true), ("chat.test\0.example.org", false), ("chat.test\0", false), ("\u{1b}[2J", false)]
+    {
+        let directory = Directory::new();
+        let mut params = rcgen::CertificateParams::default();
+        // The address is that of the MSRP listener, which comes only after the name has been believed.
+        let address = rcgen::SanType::IpAddress([127, 0, 0, 1].into());
+        params.subject_alt_names = vec![rcgen::SanType::DnsName(name.try_into().unwrap()), address];
+        let key = rcgen::KeyPair::generate().unwrap();
+        let certificate = params.self_signed(&key).unwrap().pem();
+        std::fs::write(directory.path().join("c.pem"), certificate).unwrap();
+        std::fs::write(directory.path().join("k.pem"), key.serialize_pem()).unwrap();
+        let config = format!("{EVERYTHING}[tls]\ncertificate = \"c.pem\"\nkey = \"k.pem\"\n");
+        let command = directory.serve(&config);
+        let server = Server::start_with(command, directory);
+        let believed = server.directory.path().join("c.pem").display().to_string();
+        let alice = Chat::call(&server, "alice", "tls", &["--ca", &believed]);
+        let first = alice.line();
+        assert_eq!(first.starts_with("* in "), is_believed, "{name:?}: {first:?}");
+        assert_eq!(first.contains("is not believed"), !is_believed, "{name:?}: {first:?}");
+        // Nor does the name get at the terminal.
+        assert!(!first.contains(char::is_control), "{first:?}");
+    }
 }
 
 #[test]

@@ -95,9 +95,18 @@ fn health_is_told_over_http_and_nothing_else() {
         ("POST /healthz", "HTTP/1.1 405 Method Not Allowed", "right would be GET or HEAD\n"),
         ("GET /", "HTTP/1.1 404 Not Found", "nothing is here\n"),
         ("GET /healthz/..", "HTTP/1.1 404 Not Found", "nothing is here\n"),
+        // Nothing is offered over WebSocket: no handshake is taken up.
+        ("GET /ws/msrp", "HTTP/1.1 404 Not Found", "nothing is here\n"),
+        ("GET /ws/sip", "HTTP/1.1 404 Not Found", "nothing is here\n"),
     ] {
         let mut socket = server.connect("http http://");
-        write!(socket, "{request} HTTP/1.1\r\nHost: chat.test\r\nConnection: close\r\n\r\n").unwrap();
+        let upgrade = if request.contains("/ws/") {
+            "Upgrade, close\r\nUpgrade: websocket\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\
+             Sec-WebSocket-Protocol: msrp"
+        } else {
+            "close"
+        };
+        write!(socket, "{request} HTTP/1.1\r\nHost: chat.test\r\nConnection: {upgrade}\r\n\r\n").unwrap();
         let mut answer = String::new();
         socket.read_to_string(&mut answer).unwrap();
         let (head, came) = answer.split_once("\r\n\r\n").unwrap();
@@ -208,6 +217,35 @@ fn a_tls_older_than_1_2_is_refused() {
         assert_eq!(answer(3)[0], 22, "TLS 1.2: the handshake goes on");
         assert_eq!((answer(2)[0], &answer(2)[5..]), (21, &[2, 70][..]), "TLS 1.1: a fatal alert, protocol_version");
     }
+}
+
+/// The memory that a process has in use, in octets.
+fn resident(server: &Server) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", server.child.id())).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
+}
+
+// THREATS 31970d51
+#[test]
+fn tls_connections_that_come_and_go_leave_no_memory() {
+    let server = Server::start(EVERYTHING);
+    let come_and_go = |times: usize| {
+        for _ in 0..times {
+            for service in ["sip", "msrp"] {
+                drop(Stream::connect(&server, service, true));
+            }
+        }
+        // Whoever answers now has shown out who came before.
+        Stream::connect(&server, "sip", true);
+        Stream::connect(&server, "msrp", true);
+    };
+    come_and_go(200);
+    let before = resident(&server);
+    come_and_go(600);
+    let more = resident(&server).saturating_sub(before);
+    // A session of rustls and its buffers have more than 20 kB: 1200 of them would be 24 MB.
+    assert!(more < 8 << 20, "{more} octets");
 }
 
 // THREATS F15

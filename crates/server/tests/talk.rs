@@ -19,7 +19,7 @@ fn unhurried() -> String {
     format!("{EVERYTHING}[limits]\nmessage_rate = \"unlimited\"\njoin_rate = \"unlimited\"\n")
 }
 
-// CONFORMANCE 4975-031
+// CONFORMANCE 4975-031 4976-011 4579-027
 #[test]
 fn what_one_says_all_others_of_the_room_hear_over_tcp_and_tls() {
     let server = Server::start(&unhurried());

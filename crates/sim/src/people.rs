@@ -429,14 +429,13 @@ impl Guest {
         authorization: Option<&str>,
         body: Option<(String, String)>,
     ) -> String {
-        let Caller { name, uri, room, .. } = &self.caller;
-        let called = self.caller.display_name.as_ref().map(|name| format!("\"{name}\" ")).unwrap_or_default();
+        let Caller { name, uri, room, display_name, .. } = &self.caller;
         let transport = if self.caller.udp { "UDP" } else { "TCP" };
         let branch = if method == "ACK" && within { format!("ack{cseq}") } else { format!("{cseq}") };
         let mut text = format!(
             "{method} {room} SIP/2.0\r\n\
              Via: SIP/2.0/{transport} {name}.example.net;branch=z9hG4bK{}{branch};rport\r\n\
-             Max-Forwards: 70\r\nFrom: {called}<{uri}>;tag={}\r\nTo: {to}\r\nCall-ID: {}\r\nCSeq: {cseq} {method}\r\n\
+             Max-Forwards: 70\r\nFrom: {display_name}<{uri}>;tag={}\r\nTo: {to}\r\nCall-ID: {}\r\nCSeq: {cseq} {method}\r\n\
              Contact: <sip:{name}@{}>{}\r\n",
             self.tag,
             self.tag,

@@ -150,11 +150,16 @@ impl Stage {
 
     /// A peer that calls over a TCP connection from an address of its own.
     pub fn phone(&mut self) -> Phone {
+        self.phone_over(sip::Transport::Tcp)
+    }
+
+    /// The same over a transport that has connections.
+    pub fn phone_over(&mut self, transport: sip::Transport) -> Phone {
         let connection = self.phones.len() as u64;
         let phone = Phone { connection: Some(connection), ..self.new_phone() };
         let opened = sip::Input::Opened {
             connection: sip::ConnectionId(connection),
-            transport: sip::Transport::Tcp,
+            transport,
             local: local(),
             remote: phone.address,
         };

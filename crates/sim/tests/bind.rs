@@ -179,6 +179,35 @@ fn who_goes_on_guessing_is_cut_off() {
     assert!(chat.stage.is_closed(link));
 }
 
+// THREATS bf371ccb
+#[test]
+fn connections_that_come_and_go_leave_nothing() {
+    let mut chat = Chat::new();
+    let alice = chat.join("alice");
+    let census = chat.stage.node.census();
+    for number in 0..3_000 {
+        let link = chat.stage.connect(number % 2 == 0);
+        match number % 5 {
+            0 => {}
+            1 => assert_eq!(knock_on(&mut chat, link, "msrp://chat.example.com:2855/nobody;tcp"), Some(481)),
+            // In the middle of a frame.
+            2 => chat.stage.say_octets(link, b"MSRP half SEND\r\nTo-Path: msrp://chat"),
+            3 => chat.stage.say_octets(link, b"GET / HTTP/1.1\r\n\r\n"),
+            // Many requests, and gone before the answers have been taken.
+            _ => {
+                chat.stage.stall(link, 0);
+                let text = "MSRP many SEND\r\nTo-Path: msrp://chat.example.com:2855/nobody;tcp\r\n\
+                            From-Path: msrp://b.example.net:1/b;tcp\r\nMessage-ID: many\r\n-------many$\r\n";
+                chat.stage.say_octets(link, text.repeat(20).as_bytes());
+            }
+        }
+        chat.stage.cut(link);
+    }
+    assert_eq!(chat.stage.node.census(), census);
+    chat.say(alice, "Nobody has gone");
+    chat.silent(alice);
+}
+
 // CONFORMANCE 4975-015
 // THREATS T4
 #[test]

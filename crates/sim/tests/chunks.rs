@@ -27,7 +27,7 @@ fn streams(chat: &Chat) -> usize {
     chat.stage.node.census().iter().map(|[_, _, streams]| streams).sum()
 }
 
-// CONFORMANCE 7701-042 7701-048 7701-051 4975-048 4975-058 4975-066 4975-099 4975-100 4975-052 4975-071
+// CONFORMANCE 7701-042 7701-048 7701-051 4975-048 4975-058 4975-066 4975-099 4975-100 4975-052 4975-071 4976-003
 #[test]
 fn a_message_may_be_cut_anywhere() {
     everywhere(|chat| {
@@ -348,7 +348,7 @@ fn a_byte_range_is_not_believed() {
     });
 }
 
-// CONFORMANCE 4975-058
+// CONFORMANCE 4975-058 4976-003
 // THREATS T7
 #[test]
 fn gaps_and_overlaps_are_refused_and_harm_nothing() {

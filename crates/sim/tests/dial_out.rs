@@ -67,6 +67,28 @@ fn who_is_in_the_room_has_somebody_called_to_it() {
     assert_eq!(chat.stage.node.signalling().census()[0], 1);
 }
 
+// CONFORMANCE 4579-001
+#[test]
+fn a_focus_says_in_requests_and_responses_what_it_notifies_of() {
+    let (mut chat, alice, bob) = alice_and_bob();
+    let events = |message: &SipMessage| message.header("Allow-Events").map(str::to_owned);
+    let expected = Some("conference, refer".to_owned());
+    assert_eq!(events(chat.answer(alice)), expected, "200 to an INVITE");
+    let phone = chat.stage.phone();
+    for room in ["sip:lobby@chat.example.com", "sip:chat.example.com"] {
+        let call_id = chat.options(phone, Caller::new("carol").to_room(room));
+        assert_eq!(events(&chat.sip(phone, &call_id).unwrap()), expected, "200 to OPTIONS at {room}");
+    }
+    assert_eq!(events(&chat.within(alice, "OPTIONS", None)), expected, "within a dialog");
+    chat.refer(alice, BOB);
+    assert_eq!(events(&invited(&mut chat, bob)), expected, "INVITE");
+    let phone = chat.phone(alice);
+    chat.told(phone);
+    assert_eq!(events(&chat.subscribe(alice, &["Event: presence"])), Some("conference".to_owned()), "489");
+    // And it is so.
+    assert_eq!(chat.subscribe(alice, &["Event: conference"]).code(), 200);
+}
+
 // CONFORMANCE 4579-016
 #[test]
 fn what_comes_of_a_call_is_told_and_nothing_else_of_it() {

@@ -79,6 +79,33 @@ fn a_fault_in_a_head_is_answered_and_forgotten() {
     });
 }
 
+// CONFORMANCE 4976-010
+#[test]
+fn the_paths_of_the_switch_have_their_ports() {
+    everywhere(|chat| {
+        let [alice, bob] = chat.all(["alice", "bob"]);
+        let (switch, path) = (chat.switch_uri(alice), chat.path(alice));
+        assert!(switch.starts_with("msrp://chat.example.com:2855/") && path.contains(":7654/"));
+        let bare = |uri: &str| uri.replace(":2855", "").replace(":7654", "");
+        let relayed = format!("msrp://relay.example.net/r;tcp {path}");
+        // A URI without one is another (RFC 4975 §6.1). How a peer writes its own path is its affair.
+        for (to, from, code) in [(&bare(&switch), &path, 481), (&switch, &bare(&path), 200), (&switch, &relayed, 200)] {
+            let link = chat.link(alice);
+            let text =
+                format!("MSRP port SEND\r\nTo-Path: {to}\r\nFrom-Path: {from}\r\nMessage-ID: port\r\n-------port$\r\n");
+            chat.stage.say_octets(link, text.as_bytes());
+            let answer = chat.frames(link).pop_front().and_then(|frame| frame.code());
+            assert_eq!(answer, Some(code), "{to} {from}");
+        }
+        chat.say(alice, "By the right ones");
+        let copy = chat.next_frame(bob).unwrap();
+        for name in ["To-Path", "From-Path"] {
+            let uri = copy.header(name).unwrap();
+            assert!(uri.contains(":2855/") || uri.contains(":7654/"), "{uri}");
+        }
+    });
+}
+
 // CONFORMANCE 4975-136 4975-137 4975-139 4975-141 4975-045
 // THREATS T9 045bf283 b255c406 addb6a88
 #[test]

@@ -181,6 +181,21 @@ fn when_the_node_ends_everybody_is_told() {
     });
 }
 
+// CONFORMANCE 6665-015
+#[test]
+fn when_the_node_ends_subscribers_make_theirs_anew_elsewhere() {
+    let mut chat = Chat::new();
+    let alice = chat.join("alice");
+    let watcher = chat.watch("alice", &["Event: conference"]).unwrap();
+    chat.notified(watcher).unwrap();
+    chat.stage.tell(Input::ShutDown);
+    let last = chat.notified(watcher).expect("the end is told");
+    assert_eq!(last.header("Subscription-State"), Some("terminated;reason=deactivated"));
+    assert!(chat.dismissed(alice).is_some());
+    chat.answer_all();
+    assert!(chat.stage.finished);
+}
+
 #[test]
 fn a_node_that_ends_does_not_wait_for_ever() {
     let mut chat = Chat::new();

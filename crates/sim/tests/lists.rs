@@ -174,6 +174,76 @@ fn an_invite_whose_list_is_not_taken_seats_nobody() {
     assert_eq!(chat.call(broken).unwrap_err().code(), 400);
 }
 
+/// Lists that burst, loop, or are not what they say, whole: what none of these may do is take long, or be taken.
+fn bombs() -> Vec<(&'static str, String)> {
+    let lists = "urn:ietf:params:xml:ns:resource-lists";
+    let root = format!("<resource-lists xmlns=\"{lists}\">");
+    let bob = entry("sip:bob@chat.example.com", "");
+    let end = "</resource-lists>";
+    let laughs: String =
+        (1..10).map(|nth| format!("<!ENTITY l{nth} \"{}\">", format!("&l{};", nth - 1).repeat(10))).collect();
+    let quadratic = format!("<!ENTITY q \"{}\">", "q".repeat(20_000));
+    let laughing = "<list><entry uri=\"&l9;\"/></list>";
+    let nested = |levels: usize| format!("{root}{}{bob}", "<list>".repeat(levels));
+    let declared =
+        |encoding: &str| format!("<?xml version=\"1.0\" encoding=\"{encoding}\"?>{root}<list>{bob}</list>{end}");
+    vec![
+        ("a billion laughs", format!("<!DOCTYPE l [<!ENTITY l0 \"lol\">{laughs}]>{root}{laughing}{end}")),
+        ("a quadratic burst", format!("<!DOCTYPE l [{quadratic}]>{root}<list>{}</list>{end}", "&q;".repeat(10_000))),
+        ("a file", format!("<!DOCTYPE l [<!ENTITY f SYSTEM \"file:///etc/passwd\">]>{root}<list>&f;{bob}</list>{end}")),
+        (
+            "a document type alone",
+            format!("<!DOCTYPE l SYSTEM \"http://192.0.2.9/l.dtd\">{root}<list>{bob}</list>{end}"),
+        ),
+        ("parameter entities", format!("<!DOCTYPE l [<!ENTITY % p SYSTEM \"file:///dev/zero\">%p;]>{root}{end}")),
+        ("an entity that nobody declared", format!("{root}<list><entry uri=\"&eve;\"/></list>{end}")),
+        ("ten levels", format!("{}{}{end}", nested(10), "</list>".repeat(10))),
+        ("levels without end", nested(9_000)),
+        ("UTF-16", declared("UTF-16")),
+        ("UTF-7", declared("UTF-7")),
+        ("an encoding that there is not", declared("x-riddle")),
+        ("more octets than a list has", format!("{root}<list>{bob}{}</list>{end}", " ".repeat(70_000))),
+        ("a comment without end", format!("{root}<!--{}", "-".repeat(30_000))),
+        ("a section without end", format!("{root}<![CDATA[{}", "]".repeat(30_000))),
+        ("an instruction without end", format!("{root}<?{}", "?".repeat(30_000))),
+        ("a tag without end", format!("{root}<list {}", "a".repeat(30_000))),
+        (
+            "an attribute a thousand times",
+            format!("{root}<list><entry {}/></list>{end}", "uri=\"sip:bob@chat.example.com\" ".repeat(1_000)),
+        ),
+        ("nothing", String::new()),
+    ]
+}
+
+// THREATS T28 CVE-2022-24763 CVE-2011-2205 CVE-2022-0217 CVE-2026-43507 12306eaf9
+#[test]
+fn no_list_bursts_in_an_invite_or_a_refer() {
+    let mut chat = Chat::new();
+    let alice = chat.join("alice");
+    let bob = chat.registered("bob");
+    for (what, list) in bombs() {
+        let (_, sdp) = Caller::new("carol").body("msrp://carol.example.net:7654/list;tcp", 1).unwrap();
+        let body = format!(
+            "--b\r\nContent-Type: application/sdp\r\n\r\n{sdp}\r\n--b\r\nContent-Type: application/resource-lists+xml\r\n\
+             Content-Disposition: recipient-list\r\n\r\n{list}\r\n--b--\r\n"
+        );
+        let invite = Caller::new("carol")
+            .with_header("Require: recipient-list-invite")
+            .with_body("multipart/mixed;boundary=\"b\"", &body);
+        let refused = chat.call(invite).unwrap_err().code();
+        assert!([400, 413, 415].contains(&refused), "{what} in an INVITE: {refused}");
+        let lines = format!("{MULTIPLE}\nContent-ID: <cn35t8jf02@example.com>\nContent-Disposition: recipient-list");
+        let alone = Some(("application/resource-lists+xml".to_owned(), list));
+        let refused = chat.refer_with(alice, &lines, alone).code();
+        assert!([400, 413, 415].contains(&refused), "{what} in a REFER: {refused}");
+    }
+    assert_eq!(chat.unread(bob), [""; 0]);
+    assert_eq!(chat.stage.node.signalling().census()[0], 1);
+    // What is like these and harmless is taken.
+    assert_eq!(chat.refer_with(alice, MULTIPLE, refer_list(&entry("sip:bob@chat.example.com", ""))).code(), 202);
+    invited(&mut chat, bob);
+}
+
 // CONFORMANCE 5366-5.1-1
 #[test]
 fn who_may_not_invite_is_not_seated_with_a_list() {

@@ -95,6 +95,36 @@ fn a_chunk_that_is_refused_while_it_goes_out_is_ended_at_once() {
     });
 }
 
+// CONFORMANCE 4975-144
+#[test]
+fn who_answers_415_gets_nothing_more_of_that_type() {
+    everywhere(|chat| {
+        let [alice, bob, carol] = chat.all(["alice", "bob", "carol"]);
+        let image = |id: &str| to(ROOM, "not much to see").typed("image/png;name=\"x\"").id(id);
+        assert_eq!(chat.send(alice, image("image001")), Some(200));
+        let copy = whole_copy(chat, bob);
+        answer(chat, bob, &copy.transaction, "415 Not Here");
+        // Another type, and the same one to others: as before. In whatever way the type is written.
+        assert_eq!(chat.send(alice, image("image002")), Some(200));
+        assert_eq!(chat.send(alice, to(ROOM, "again").typed("IMAGE/PNG")), Some(200));
+        let long = to(ROOM, &"x".repeat(900)).typed("image/png").id("image003").spoken_by(ALICE);
+        for chunk in long.cut_at(&[500]) {
+            assert_eq!(chat.send(alice, chunk), Some(200));
+        }
+        assert_eq!(chat.send(alice, to(ROOM, "another").typed("image/gif")), Some(200));
+        chat.hears(bob, "another");
+        for text in ["not much to see", "not much to see", "again", &"x".repeat(900), "another"] {
+            chat.hears(carol, text);
+        }
+        chat.all_silent(&[alice, bob, carol]);
+        // It is about this session: a new one of his may be another device.
+        let second = chat.join("bob");
+        assert_eq!(chat.send(alice, image("image004")), Some(200));
+        chat.hears(second, "not much to see");
+        chat.silent(bob);
+    });
+}
+
 // CONFORMANCE 4975-057 4975-108
 #[test]
 fn an_objection_to_nothing_that_is_known_is_passed_over() {

@@ -59,6 +59,7 @@ fn an_offer_of_tls_is_answered_with_tls() {
 }
 
 // CONFORMANCE 7701-009 7701-011 7701-017 7701-106 7701-111 7701-112
+// THREATS 35b6209
 #[test]
 fn the_answer_follows_the_policy() {
     let answered = |policy: fn(&mut RoomPolicy)| {

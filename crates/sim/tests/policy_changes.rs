@@ -172,31 +172,50 @@ fn the_operator_acts_on_a_private_participant_by_the_uri_that_is_shown() {
     assert_eq!(chat.call("alice").unwrap_err().code(), 403);
 }
 
-// CONFORMANCE 6665-008 THREATS T13
+// CONFORMANCE 6665-008 THREATS T13 CVE-2018-12227 CVE-2021-37601
 #[test]
 fn a_hidden_room_is_none_for_who_may_not_enter_it() {
     let mut chat = Chat::with(|settings| settings.rooms.create = focus::settings::Create::Nobody);
     let bob = chat.join("bob");
+    // So that all numbers in what follows have as many digits.
+    chat.all(["a", "b", "c", "d", "e", "f", "g", "h", "i"]);
     let order = |chat: &mut Chat, command| assert_eq!(chat.stage.order(command), DONE);
     order(&mut chat, Command::Member { room: lobby(), user: user("bob"), is: true });
+    let mallory = chat.join(Caller::new("mallory").to_room(sim::people::ATTIC));
     let answers = |chat: &mut Chat, room: &str| {
+        let mut told = Vec::new();
         let stranger = Caller::new("mallory").to_room(room);
         let phone = chat.stage.phone();
         let call_id = chat.options(phone, stranger.clone());
         let options = chat.sip(phone, &call_id).unwrap();
         let invite = chat.call(&stranger).unwrap_err();
+        let join = stranger.clone().with_header("Join: nothing;to-tag=1;from-tag=2");
+        let join = chat.call(join).unwrap_err();
         let subscribe = chat.watch(&stranger, &["Event: conference"]).unwrap_err();
+        let called = chat.refer_outside(phone, stranger.clone(), "Refer-To: <sip:carol@chat.example.com>");
+        let removed = chat.refer_outside(phone, stranger, "Refer-To: <sip:bob@chat.example.com;method=BYE>");
+        // The status line, the names of the fields in their order, and how many octets there are.
         let fixed = |answer: SipMessage| {
+            let octets: usize = answer.headers.iter().map(|(name, value)| name.len() + value.len()).sum();
             let names: Vec<String> = answer.headers.into_iter().map(|(name, _)| name).collect();
-            (answer.start, names)
+            (answer.start, names, octets + answer.body.len())
         };
-        [fixed(options), fixed(invite), fixed(subscribe)]
+        // What somebody in another room hears who has it called.
+        let called_there = chat.refer(mallory, &format!("Refer-To: <{room}>"));
+        let phone = chat.phone(mallory);
+        while let Some(progress) = chat.progress(phone) {
+            told.push(progress.status);
+        }
+        let answers = [options, invite, join, subscribe, called, removed, called_there];
+        (answers.map(fixed), told)
     };
-    let codes = |answers: &[(String, Vec<String>)]| answers.iter().map(|it| it.0[8..11].to_owned()).collect::<Vec<_>>();
-    assert_eq!(codes(&answers(&mut chat, ROOM)), ["403", "403", "403"]);
+    let codes =
+        |answers: &[(String, Vec<String>, usize)]| answers.iter().map(|it| it.0[8..11].to_owned()).collect::<Vec<_>>();
+    let open = answers(&mut chat, ROOM);
+    assert_eq!(codes(&open.0), ["403"; 7]);
     order(&mut chat, Command::Hidden { room: lobby(), hidden: true });
-    let (hidden, none) = (answers(&mut chat, ROOM), answers(&mut chat, "sip:nowhere@chat.example.com"));
-    assert_eq!(codes(&hidden), ["404", "404", "404"]);
+    let (hidden, none) = (answers(&mut chat, ROOM), answers(&mut chat, "sip:cabin@chat.example.com"));
+    assert_eq!(codes(&hidden.0), ["404", "404", "481", "404", "404", "404", "202"]);
     assert_eq!(hidden, none, "nothing tells the two apart");
     assert_eq!(chat.subscribe(bob, &["Event: conference"]).code(), 200);
 }

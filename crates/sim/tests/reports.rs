@@ -122,6 +122,24 @@ fn answers_find_their_way_through_relays() {
     });
 }
 
+// CONFORMANCE 4976-004
+#[test]
+fn nobody_is_connected_to_for_an_answer() {
+    let outbound = focus::settings::Network { address: [10, 0, 0, 0].into(), prefix: 8 };
+    let mut chat = Chat::with(|settings| settings.outbound = vec![outbound]);
+    let path = "msrp://10.1.2.3:2855/relay;tcp msrp://10.9.9.9:7654/alice;tcp";
+    let alice = chat.join(Caller::new("alice").with_path(path));
+    let bob = chat.join("bob");
+    let link = chat.link(alice);
+    // The answer to what she says does not get through before the connection is gone.
+    chat.stage.stall(link, 0);
+    chat.send_only(alice, to(ROOM, "Anybody?").asking_success());
+    chat.hears(bob, "Anybody?");
+    chat.stage.cut(link);
+    chat.stage.pass(std::time::Duration::from_secs(60));
+    assert!(chat.stage.dialed.is_empty() && chat.stage.called.is_empty());
+}
+
 fn next_on(chat: &mut Chat, person: Person, wanted: impl Fn(&Frame) -> bool) -> Frame {
     let link = chat.link(person);
     let frames = chat.frames(link);

@@ -1,9 +1,11 @@
 //! The notifier (RFC 6665, RFC 4575, RFC 6502): who subscribes, and what they are told when.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use focus::settings::Auth;
 use sim::people::{Caller, Chat, Person, SipMessage};
+use sim::stage::Phone;
 
 const EVENT: &str = "Event: conference";
 const PLAIN: &str = "application/conference-info+xml";
@@ -55,7 +57,7 @@ fn round(chat: &mut Chat) {
 }
 
 // CONFORMANCE 4575-001 4575-003 4575-004 4575-006 4575-016 4575-017 4575-018 4575-026 4575-030 4575-032 4575-035 4575-036
-// CONFORMANCE 4575-037 4575-038 4575-048 4575-050 4575-051 4575-057 6665-006 6665-012 6665-013 4579-017
+// CONFORMANCE 4575-037 4575-038 4575-048 4575-050 4575-051 4575-057 6665-002 6665-006 6665-012 6665-013 4579-017
 #[test]
 fn who_has_a_seat_is_told_at_once_who_is_there() {
     let mut chat = Chat::new();
@@ -142,7 +144,7 @@ fn from_a_size_on_what_changed_is_told_alone() {
     assert_eq!(version(&notify), 4);
 }
 
-// CONFORMANCE 7701-005 7701-006 7701-102 7701-103 7701-104 7701-120 6502-003 6502-004 6502-005 6502-006
+// CONFORMANCE 4575-010 7701-005 7701-006 7701-102 7701-103 7701-104 7701-120 6502-003 6502-004 6502-005 6502-006
 #[test]
 fn a_nickname_is_an_attribute_and_for_who_knows_no_better_the_text() {
     let mut chat = Chat::in_room(|policy| policy.roster_interval = Duration::ZERO);
@@ -276,7 +278,7 @@ fn what_a_notifier_does_not_have_is_refused_with_what_it_has() {
     assert_eq!(state(&chat.notified(alice).unwrap()), "active;expires=120");
 }
 
-// CONFORMANCE 4575-007 4575-008 4575-062 6665-007 6665-008 4575-061
+// CONFORMANCE 4575-007 4575-008 4575-062 6665-007 6665-008 4575-061 4579-006 4579-029 THREATS T13 CVE-2021-37601
 #[test]
 fn nobody_but_who_is_in_the_room_subscribes_to_it() {
     let mut chat = Chat::with(|settings| {
@@ -302,7 +304,7 @@ fn nobody_but_who_is_in_the_room_subscribes_to_it() {
     assert_eq!(chat.subscribe(watcher, &[EVENT]).code(), 481, "the dialog is gone");
 }
 
-// CONFORMANCE 6665-009 6665-013 6665-014 6665-016 4575-024
+// CONFORMANCE 6665-009 6665-013 6665-014 6665-016 4575-024 THREATS e06ff6c64
 #[test]
 fn a_subscription_is_fetched_renewed_given_up_and_runs_out() {
     let mut chat = Chat::new();
@@ -401,6 +403,46 @@ fn one_notification_is_under_way_at_a_time() {
     assert_eq!(chat.notified(alice), None);
 }
 
+// CONFORMANCE 4575-009 4575-052
+#[test]
+fn who_goes_while_somebody_is_being_told_is_shown_as_gone() {
+    let mut chat = Chat::in_room(|policy| policy.roster_interval = Duration::ZERO);
+    let (alice, _) = watching(&mut chat, "alice", &[]);
+    let bob = chat.join("bob");
+    chat.stage.pass(Duration::ZERO);
+    let pending = chat.next_sip(alice).unwrap();
+    chat.leave(bob);
+    chat.stage.pass(Duration::from_secs(1));
+    assert_eq!(chat.next_sip(alice), None);
+    chat.answer_to(alice, &pending, "200 OK");
+    let gone = chat.notified(alice).unwrap();
+    assert!(gone.body.contains("<disconnection-method>departed</disconnection-method>"), "{}", gone.body);
+    assert_eq!(users(&chat.notified(alice).unwrap()), ["sip:alice@chat.example.com"]);
+    assert_eq!(chat.notified(alice), None);
+}
+
+// CONFORMANCE 4575-009
+#[test]
+fn a_slow_subscriber_does_not_fill_the_roster_of_others() {
+    let mut chat = Chat::in_room(|policy| {
+        policy.roster_interval = Duration::ZERO;
+        policy.roster_full_below = usize::MAX;
+    });
+    let (alice, _) = watching(&mut chat, "alice", &[]);
+    watching(&mut chat, "slow", &[]);
+    let told = |chat: &mut Chat| std::iter::from_fn(|| chat.notified(alice)).last().unwrap();
+    for number in 0..300 {
+        let person = chat.join(format!("p{number}").as_str());
+        chat.leave(person);
+        let shown = users(&told(&mut chat)).len();
+        assert!(shown <= 2 + 101, "{number}: {shown}");
+    }
+    // It does not answer for 32 s, and is gone.
+    chat.stage.pass(Duration::from_secs(33));
+    assert_eq!(users(&told(&mut chat)).len(), 2);
+    assert_eq!(chat.stage.node.signalling().subscriptions(), 1);
+}
+
 // CONFORMANCE 6502-001 6502-002 6502-008 6502-009
 #[test]
 fn who_changes_to_patches_gets_everything_first() {
@@ -414,6 +456,95 @@ fn who_changes_to_patches_gets_everything_first() {
     // Who says nothing of it keeps what there is; a refresh gets everything.
     let third = watch(&mut chat, alice, &[]);
     assert_eq!((body_type(&third), version(&third)), ("application/xcon-conference-info+xml", 4));
+}
+
+// CONFORMANCE 4575-013
+#[test]
+fn a_subscribe_that_comes_twice_makes_one_subscription() {
+    let mut chat = Chat::new();
+    chat.join(Caller::new("alice").by_udp());
+    let phone = chat.stage.udp_phone();
+    let subscribe = "SUBSCRIBE sip:lobby@chat.example.com SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.102:5060;branch=z9hG4bKtwice\r\n\
+                     Max-Forwards: 70\r\nFrom: <sip:alice@chat.example.com>;tag=twice\r\nTo: <sip:lobby@chat.example.com>\r\n\
+                     Call-ID: twice\r\nCSeq: 1 SUBSCRIBE\r\nContact: <sip:alice@192.0.2.102>\r\nEvent: conference\r\n\
+                     Content-Length: 0\r\n\r\n";
+    let mut tags = Vec::new();
+    for _ in 0..3 {
+        chat.stage.send_octets(phone, subscribe.as_bytes().to_vec());
+        while let Some(message) = chat.sip(phone, "twice") {
+            assert_eq!(message.code(), 200);
+            tags.push(message.header("To").unwrap().split_once(";tag=").unwrap().1.to_owned());
+        }
+    }
+    assert_eq!(tags.len(), 3, "each is answered");
+    tags.dedup();
+    assert_eq!(tags.len(), 1, "by one notifier");
+    assert_eq!(chat.stage.node.signalling().subscriptions(), 1);
+}
+
+/// A SUBSCRIBE of Alice's out of any dialog, to which she answers what follows. The code of its answer.
+fn subscribe_anew(chat: &mut Chat, phone: Phone, number: u32, line: &str) -> u16 {
+    let address = phone.address();
+    let subscribe = format!(
+        "SUBSCRIBE sip:lobby@chat.example.com SIP/2.0\r\nVia: SIP/2.0/TCP {address};branch=z9hG4bKanew{number}\r\n\
+         Max-Forwards: 70\r\nFrom: <sip:alice@chat.example.com>;tag=anew{number}\r\nTo: <sip:lobby@chat.example.com>\r\n\
+         Call-ID: anew{number}\r\nCSeq: 1 SUBSCRIBE\r\nContact: <sip:alice@{address};transport=tcp>\r\n{EVENT}\r\n{line}\r\n\
+         Content-Length: 0\r\n\r\n"
+    );
+    chat.stage.send_octets(phone, subscribe.into_bytes());
+    let call_id = format!("anew{number}");
+    let code = chat.sip(phone, &call_id).expect("it is answered at once").code();
+    while let Some(notify) = chat.sip(phone, &call_id) {
+        chat.reply_to(phone, &notify, 200, None);
+    }
+    code
+}
+
+// THREATS T17
+#[test]
+fn ten_thousand_subscriptions_of_one_user_are_a_few() {
+    let mut chat = Chat::in_room(|policy| policy.roster_interval = Duration::ZERO);
+    let alice = chat.join("alice");
+    let phone = chat.stage.phone();
+    let mut codes = BTreeMap::new();
+    for number in 0..10_000 {
+        *codes.entry(subscribe_anew(&mut chat, phone, number, "Expires: 3600")).or_insert(0) += 1;
+        assert!(chat.stage.node.signalling().subscriptions() <= 32, "{number}");
+    }
+    assert_eq!(codes, BTreeMap::from([(200, 32), (403, 10_000 - 32)]));
+    // What they fetch is gone as soon as it is told; what is too short is refused.
+    for number in 0..1_000 {
+        let event = format!("Event: conference;id={number}");
+        let code = chat.subscribe(alice, &[&event, "Expires: 0"]).code();
+        assert_eq!(code, 403, "the few are all there are");
+        assert_eq!(chat.subscribe(alice, &[&event, "Expires: 1"]).code(), 423);
+    }
+    // All of it goes with the seat.
+    chat.leave(alice);
+    chat.stage.pass(Duration::from_secs(33));
+    assert_eq!(chat.stage.node.signalling().subscriptions(), 0);
+    assert_eq!(chat.stage.node.signalling().census(), [0, 2]);
+}
+
+// THREATS T17 e06ff6c64
+#[test]
+fn what_is_fetched_leaves_nothing_and_comes_at_the_rate_of_calls() {
+    let rate = focus::Rate { count: 50, per: Duration::from_secs(1) };
+    let mut chat = Chat::with(|settings| settings.join_rate = Some(rate));
+    let alice = chat.join("alice");
+    for number in 0..1_000 {
+        let told = watch(&mut chat, alice, &["Expires: 0"]);
+        assert_eq!(state(&told), "terminated;reason=timeout", "{number}");
+        assert_eq!(chat.stage.node.signalling().subscriptions(), 0, "{number}");
+    }
+    // Outside of a dialog each costs the source of its rate.
+    let phone = chat.stage.phone();
+    let mut codes = BTreeMap::new();
+    for number in 0..1_000 {
+        *codes.entry(subscribe_anew(&mut chat, phone, number, "Expires: 0")).or_insert(0) += 1;
+        assert_eq!(chat.stage.node.signalling().subscriptions(), 0, "{number}");
+    }
+    assert_eq!(codes, BTreeMap::from([(200, 50), (503, 950)]));
 }
 
 // THREATS T17

@@ -8,7 +8,7 @@ fn plain(name: &str) -> Caller {
     Caller::new(name).without("chatroom").with("accept-wrapped-types", "text/plain")
 }
 
-// CONFORMANCE 7701-124 7701-125 7701-023
+// CONFORMANCE 7701-124 7701-125 7701-023 4579-005
 #[test]
 fn who_does_not_know_where_they_are_is_told_so_and_who_is_there() {
     everywhere(|chat| {
@@ -17,6 +17,7 @@ fn who_does_not_know_where_they_are_is_told_so_and_who_is_there() {
         let private = chat.join(Caller::new("carol").with_header("Privacy: id"));
         let known = chat.answer(private).header("Chat-Identity").unwrap().to_owned();
         let bob = chat.join(plain("bob"));
+        assert!(chat.answer(bob).header("Contact").unwrap().contains(";isfocus"), "which means nothing to him");
         let [welcome, list] = chat.greeted(bob);
         assert_eq!(
             welcome,
@@ -30,6 +31,9 @@ fn who_does_not_know_where_they_are_is_told_so_and_who_is_there() {
         chat.hears(bob, "Hello");
         // Others hear nothing of it, and he is told once, whatever becomes of his connection.
         chat.hears(private, "Hello");
+        chat.say(bob, "Hello to you");
+        chat.hears(alice, "Hello to you");
+        chat.hears(private, "Hello to you");
         chat.all_silent(&[alice, bob, private]);
     });
 }

@@ -127,7 +127,7 @@ impl Signalling {
     }
 
     /// Whether a URI can be called at all: no room, no address out of reach, no way around either.
-    pub(super) fn check_callable(&self, target: &Uri) -> Result<(), Unfit> {
+    pub(super) fn check_callable(&self, target: &Uri, user: &Caller) -> Result<(), Unfit> {
         if !target.is_sip() {
             return Err(Unfit { code: 416, reason: "" });
         }
@@ -137,7 +137,7 @@ impl Signalling {
             if name.is_empty() {
                 return Err(Unfit { code: 404, reason: "" });
             }
-            let is_room = self.rooms.get(name).is_some() || self.settings.rooms.factory.as_deref() == Some(name);
+            let is_room = self.is_room_to(name, user) || self.settings.rooms.factory.as_deref() == Some(name);
             let at_home = address.with_host(&self.settings.domain).unwrap_or_else(|_| address.clone());
             // Somebody may have made a room of a user's name.
             let is_user = self.registrar.is_known(&at_home);

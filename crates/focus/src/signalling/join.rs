@@ -142,7 +142,7 @@ impl Signalling {
             // A room that would call a room would go on calling.
             return Err(Unfit { code: 482, reason: "" });
         }
-        let named = self.named(request, caller, self.rooms.get(&name).is_some())?;
+        let named = self.named(request, caller, self.is_room_to(&name, caller))?;
         if let Named::Join(other) | Named::Replace(other) = named {
             let name = self.seats.get(&other).map(|seat| seat.name.clone()).ok_or(NOT_FOUND)?;
             let replaces = matches!(named, Named::Replace(_)).then_some(other);
@@ -164,7 +164,7 @@ impl Signalling {
             }
             None => {}
         }
-        let listed = Listed::of(&list, caller.clone(), call.source, |uri| self.check_callable(uri))?;
+        let listed = Listed::of(&list, caller.clone(), call.source, |uri| self.check_callable(uri, caller))?;
         let room = self.rooms.get(name).map_or(RoomId(0), |entry| entry.id);
         self.has_room_for_calls(room, &caller.identity, listed.len())?;
         Ok(Some(listed))

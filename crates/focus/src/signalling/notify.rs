@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use conference_info::document::{self, Rendering};
 use room::Address;
 use sip::event::{EventHeader, Reason, SubscriptionState};
-use sip::{Answer, ClientId, DialogId, Method, Request, TransactionId, Within};
+use sip::{Answer, ClientId, DialogId, Method, Request, Source, TransactionId, Within};
 
 use super::admission::{Call, Caller};
 use super::media::Unfit;
@@ -48,6 +48,8 @@ pub(super) struct Told {
     pub(super) interval: Duration,
     /// From so many users on, what changed is told instead of everything.
     pub(super) full_below: usize,
+    /// Whether it is told over TLS alone.
+    pub(super) over_tls_only: bool,
     /// When changes were told last.
     pub(super) last: Option<Instant>,
     pub(super) next: Option<Instant>,
@@ -101,6 +103,10 @@ impl Notifier {
         round.into_iter().chain(self.subscriptions.next_expiry()).min()
     }
 
+    fn is_told_over_tls_only(&self, room: RoomId) -> bool {
+        self.rosters.get(&room).is_some_and(|told| told.over_tls_only)
+    }
+
     /// How many subscriptions there are.
     pub(super) fn len(&self) -> usize {
         self.subscriptions.len()
@@ -110,7 +116,7 @@ impl Notifier {
     pub(super) fn plan(&mut self, now: Instant, room: RoomId) {
         let Some(told) = self.rosters.get_mut(&room) else { return };
         if !self.subscriptions.has_any(room) {
-            told.roster.forget_gone();
+            told.roster.forget_gone(u64::MAX);
             let number = told.roster.number();
             return told.roster.trim(number);
         }
@@ -176,6 +182,7 @@ impl Signalling {
                 return Ok(());
             }
         };
+        self.may_be_told(entry.id, &call.source)?;
         let contact = join::contact(&self.settings, &call.request.uri, &call.source, &name);
         self.grant(now, call.transaction, wish, subscriber, contact)
     }
@@ -192,7 +199,7 @@ impl Signalling {
         now: Instant,
         transaction: TransactionId,
         request: &Request,
-        dialog: DialogId,
+        (dialog, source): (DialogId, Source),
     ) {
         let event = request.header("Event").and_then(|event| EventHeader::parse(event).ok());
         if let Some(event) = event.filter(|event| event.package == REFER) {
@@ -202,11 +209,13 @@ impl Signalling {
             Ok(wish) => wish,
             Err(answer) => return self.respond(now, transaction, *answer),
         };
-        if let Some(id) = self.notifier.subscriptions.find(dialog, &wish.event) {
-            return self.renew(now, transaction, wish, id);
-        }
-        let done = match (self.subscriber_within(dialog), self.contact_in(dialog)) {
-            (Some(subscriber), Some(contact)) => self.grant(now, transaction, wish, subscriber, contact),
+        let known = self.notifier.subscriptions.find(dialog, &wish.event);
+        let room = known.and_then(|id| self.notifier.subscriptions.get(id)).map(|known| known.room);
+        let done = match (known.zip(room), self.subscriber_within(dialog), self.contact_in(dialog)) {
+            (Some((id, room)), ..) => self.may_be_told(room, &source).map(|()| self.renew(now, transaction, wish, id)),
+            (None, Some(subscriber), Some(contact)) => self
+                .may_be_told(subscriber.room, &source)
+                .and_then(|()| self.grant(now, transaction, wish, subscriber, contact)),
             _ => Err(Unfit { code: 481, reason: "" }),
         };
         if let Err(unfit) = done {
@@ -225,6 +234,15 @@ impl Signalling {
 
     fn contact_in(&self, dialog: DialogId) -> Option<String> {
         self.contact_of(dialog).or_else(|| self.endpoint.dialog(dialog).map(|dialog| dialog.contact().to_owned()))
+    }
+
+    /// Whether the roster of a room may go where a SUBSCRIBE came from (RFC 4575 §8.1).
+    fn may_be_told(&self, room: RoomId, source: &Source) -> Result<(), Unfit> {
+        let in_clear = !source.transport.is_secure();
+        if in_clear && self.notifier.is_told_over_tls_only(room) {
+            return Err(Unfit { code: 403, reason: "The Roster Is Told Over TLS Only" });
+        }
+        Ok(())
     }
 
     /// A subscription is made, or one that is over at once (RFC 6665 §4.4.3).
@@ -298,7 +316,8 @@ impl Signalling {
         }
     }
 
-    /// Sends a NOTIFY. Where it cannot be sent the subscription is gone.
+    /// Sends a NOTIFY. Where it cannot be sent the subscription is gone; where it would go in clear, and may not, that is all it
+    /// says.
     pub(super) fn notify(
         &mut self,
         now: Instant,
@@ -306,6 +325,14 @@ impl Signalling {
         state: SubscriptionState,
         news: Option<&Rendering>,
     ) {
+        let Some(subscription) = self.notifier.subscriptions.get(id) else { return };
+        let is_barred = self.notifier.is_told_over_tls_only(subscription.room)
+            && !self.endpoint.is_reached_over_tls(subscription.dialog);
+        let (state, news) = match is_barred {
+            true if state.is_terminated() => (state, None),
+            true => (ending(Reason::Rejected), None),
+            false => (state, news),
+        };
         let Some(subscription) = self.notifier.subscriptions.get_mut(id) else { return };
         let notify = Within::new(Method::NOTIFY)
             .header("Event", subscription.event.to_string())
@@ -410,7 +437,7 @@ impl Signalling {
         self.round_over(now, room);
     }
 
-    /// Everybody has been told who can be: who was shown as gone vanishes, which is told in the next round.
+    /// Everybody has been told who can be: whom all know as gone vanishes, which is told in the next round.
     fn round_over(&mut self, now: Instant, room: RoomId) {
         let subscriptions = &self.notifier.subscriptions;
         let told = subscriptions.of_room(room).filter_map(|id| subscriptions.get(id));
@@ -419,7 +446,7 @@ impl Signalling {
         of_room.last = Some(now);
         let number = of_room.roster.number();
         of_room.roster.trim(told_by_all.unwrap_or(number));
-        of_room.roster.forget_gone();
+        of_room.roster.forget_gone(told_by_all.unwrap_or(u64::MAX));
         if of_room.roster.number() > number {
             self.notifier.plan(now, room);
         }

@@ -26,6 +26,7 @@ impl Signalling {
             roster,
             interval: entry.policy.roster_interval,
             full_below: entry.policy.roster_full_below,
+            over_tls_only: entry.policy.roster_over_tls_only,
             last: None,
             next: None,
         };
@@ -114,10 +115,11 @@ impl Signalling {
         }
     }
 
-    /// A room tells of its changes at another pace.
+    /// A room tells of its changes at another pace, or to others.
     pub(super) fn repaced(&mut self, room: RoomId, policy: &RoomPolicy) {
         if let Some(told) = self.notifier.rosters.get_mut(&room) {
             (told.interval, told.full_below) = (policy.roster_interval, policy.roster_full_below);
+            told.over_tls_only = policy.roster_over_tls_only;
         }
     }
 

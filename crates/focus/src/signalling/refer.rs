@@ -130,7 +130,8 @@ impl Signalling {
         let entry = self.rooms.get(&referral.name).ok_or(NOT_FOUND)?;
         let room = entry.id;
         if !entry.is_ruled_by(referral.user) && !self.is_in(entry, referral.user) {
-            return Err(FORBIDDEN);
+            // Of a hidden room nobody else learns that there is it.
+            return Err(if entry.standing.hidden { NOT_FOUND } else { FORBIDDEN });
         }
         let Wish { quiet, referred_by, asked } = Wish::of(referral)?;
         // Who is private in the room is not named to who is called (RFC 7701 §5.2).
@@ -189,7 +190,7 @@ impl Signalling {
         let entry = self.rooms.get(&referral.name).ok_or(NOT_FOUND)?;
         if target.method == TargetMethod::Invite {
             self.may_invite(entry, referral.user, false)?;
-            self.check_callable(&target.uri)?;
+            self.check_callable(&target.uri, referral.user)?;
             return Ok(Deed::Call(Box::new(target)));
         }
         if room_name(&self.settings, target.uri.as_str()).as_ref() == Some(&referral.name) {

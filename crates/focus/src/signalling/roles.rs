@@ -55,6 +55,11 @@ impl Signalling {
         !self.seats_where(entry, |seat| seat.answers_to(who)).is_empty()
     }
 
+    /// Whether there is a room of that name, as far as a user may know: a hidden one is none for who may not enter it.
+    pub(super) fn is_room_to(&self, name: &str, user: &Caller) -> bool {
+        self.rooms.get(name).is_some_and(|entry| !entry.standing.hidden || entry.admits(user))
+    }
+
     /// Whether somebody has a seat in a room.
     pub(super) fn is_in(&self, entry: &Entry, user: &Caller) -> bool {
         let is_seated = |seat: &Seat| matches!(seat.stage, Stage::Seated { .. });

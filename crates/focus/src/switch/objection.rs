@@ -22,6 +22,9 @@ impl Worker {
         if matches!(code, 408 | 481 | 506) {
             return self.has_failed(now, handle);
         }
+        if let (415, Start::Response { .. }) = (code, head.start) {
+            self.refuses_type(handle, head.transaction);
+        }
         let stream = match (head.start, head.message_id) {
             (Start::Response { .. }, _) => self.branches.stream_of_chunk(handle, head.transaction, &self.sessions),
             (Start::Request(_), Some(message_id)) => self.branches.stream_of_message(handle, message_id),
@@ -29,6 +32,15 @@ impl Worker {
         };
         if let Some(stream) = stream {
             self.branches.cut(stream, handle, &self.sessions, &mut self.outlets);
+        }
+    }
+
+    /// A session's peer does not take the type of a message after all.
+    fn refuses_type(&mut self, handle: Handle, transaction: &str) {
+        let Some(session) = self.sessions.get_mut(handle) else { return };
+        if let Some(content_type) = self.branches.type_of(transaction, session) {
+            session.refuse(content_type);
+            self.branches.update(session);
         }
     }
 

@@ -143,6 +143,8 @@ impl Circumstances<'_> {
 /// Why a server is not reached.
 pub(super) fn unreachable(server: &Server, error: &io::Error) -> String {
     let place = place(server);
+    // A certificate that is not believed stands in it, by its names.
+    let why = plain(&error.to_string());
     match error.kind() {
         io::ErrorKind::ConnectionRefused => {
             format!(
@@ -150,12 +152,12 @@ pub(super) fn unreachable(server: &Server, error: &io::Error) -> String {
             )
         }
         io::ErrorKind::TimedOut => format!("no answer from {place}"),
-        _ if error.to_string().contains("certificate") => {
+        _ if why.contains("certificate") => {
             format!(
-                "the certificate of {place} is not believed: {error}; --ca names one to believe, --insecure believes any"
+                "the certificate of {place} is not believed: {why}; --ca names one to believe, --insecure believes any"
             )
         }
-        _ => format!("{place} cannot be reached: {error}"),
+        _ => format!("{place} cannot be reached: {why}"),
     }
 }
 

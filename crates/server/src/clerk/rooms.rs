@@ -451,6 +451,7 @@ fn notation(policy: &RoomPolicy) -> BTreeMap<&'static str, Value> {
         Invitations::Nobody => "nobody",
     };
     let RoomPolicy { trust_undeclared, unaware_updates, roster_interval, roster_full_below, .. } = policy;
+    let RoomPolicy { roster_over_tls_only, .. } = policy;
     let scope = match room.nickname_scope {
         NicknameScope::Room => "room",
         NicknameScope::Domain => "domain",
@@ -477,6 +478,7 @@ fn notation(policy: &RoomPolicy) -> BTreeMap<&'static str, Value> {
         ("unaware_updates", json!(unaware_updates)),
         ("roster_interval", json!(value::written_duration(*roster_interval))),
         ("roster_full_below", json!(roster_full_below)),
+        ("roster_over_tls_only", json!(roster_over_tls_only)),
         ("invitations", json!(invitations)),
     ])
 }

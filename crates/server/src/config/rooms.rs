@@ -134,6 +134,7 @@ fn policy<'t>(source: &mut Source<'t>, section: &mut Section<'t>, policy: &mut R
         ("force_tls", &mut policy.force_tls),
         ("trust_undeclared", &mut policy.trust_undeclared),
         ("unaware_updates", &mut policy.unaware_updates),
+        ("roster_over_tls_only", &mut policy.roster_over_tls_only),
     ] {
         *flag = section.bool(source, key).unwrap_or(*flag);
     }

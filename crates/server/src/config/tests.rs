@@ -61,6 +61,7 @@ fn a_whole_file() {
     assert_eq!((defaults.nickname_quarantine, defaults.grace), (Duration::from_secs(3600), Duration::ZERO));
     assert_eq!(defaults.congested_max_message, 0);
     assert_eq!((defaults.roster_interval, defaults.roster_full_below), (Duration::ZERO, 20));
+    assert!(defaults.roster_over_tls_only);
     let room = &config.rooms[0];
     assert_eq!(room.subject.as_deref(), Some("Tea and talk"));
     assert_eq!(room.moderators, [Address::parse("sip:alice@chat.example.com").unwrap()]);
@@ -122,6 +123,7 @@ congested_max_message = "0B"
 grace = "0s"
 roster_interval = "0s"
 roster_full_below = 20
+roster_over_tls_only = true
 delete_when = "creator_leaves"
 trust_undeclared = false
 history = 0

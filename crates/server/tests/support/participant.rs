@@ -69,6 +69,8 @@ impl Write for Stream {
 
 pub struct Participant {
     name: String,
+    /// By what others know it.
+    pub uri: String,
     room: String,
     pub sip: Stream,
     pub msrp: Stream,
@@ -86,6 +88,11 @@ impl Participant {
     }
 
     pub fn join_on(server: &Server, name: &str, room: &str, secure: bool, msrp: Stream) -> Self {
+        Self::join_with(server, name, room, secure, msrp, "")
+    }
+
+    /// The same with further header fields, whole lines.
+    pub fn join_with(server: &Server, name: &str, room: &str, secure: bool, msrp: Stream, lines: &str) -> Self {
         let (scheme, protocol) = if secure { ("msrps", "TCP/TLS/MSRP") } else { ("msrp", "TCP/MSRP") };
         let own_path = format!("{scheme}://127.0.0.1:9/session-of-{name};tcp");
         let sdp = format!(
@@ -100,7 +107,7 @@ impl Participant {
             format!(
                 "{method} sip:{room}@chat.test SIP/2.0\r\nVia: SIP/2.0/{transport} 127.0.0.1:9;branch=z9hG4bK{name}{method}\r\n\
                  Max-Forwards: 70\r\nFrom: <sip:{name}@chat.test>;tag={name}\r\nTo: {to}\r\nCall-ID: {name}\r\nCSeq: 1 {method}\r\n\
-                 Contact: <sip:{name}@127.0.0.1:9;transport=tcp>\r\n{typed}Content-Length: {}\r\n\r\n{body}",
+                 Contact: <sip:{name}@127.0.0.1:9;transport=tcp>\r\n{lines}{typed}Content-Length: {}\r\n\r\n{body}",
                 body.len()
             )
         };
@@ -117,8 +124,10 @@ impl Participant {
         sip.write_all(request("ACK", header(&head, "To"), "").as_bytes()).unwrap();
 
         let path = answer.lines().find_map(|line| line.strip_prefix("a=path:")).unwrap().to_owned();
+        let own = head.lines().find_map(|line| line.strip_prefix("Chat-Identity: <")?.strip_suffix('>'));
+        let uri = own.map_or_else(|| format!("sip:{name}@chat.test"), str::to_owned);
         let (name, room) = (name.to_owned(), room.to_owned());
-        let mut participant = Self { name, room, sip, msrp, path, own_path, came: Vec::new(), said: 0 };
+        let mut participant = Self { name, uri, room, sip, msrp, path, own_path, came: Vec::new(), said: 0 };
         participant.send("");
         assert_eq!(participant.hear_response(), "200");
         participant
@@ -126,10 +135,8 @@ impl Participant {
 
     /// Says something to the room.
     pub fn say(&mut self, text: &str) {
-        let Self { name, room, .. } = self;
-        let cpim = format!(
-            "From: <sip:{name}@chat.test>\r\nTo: <sip:{room}@chat.test>\r\n\r\nContent-Type: text/plain\r\n\r\n{text}"
-        );
+        let Self { uri, room, .. } = self;
+        let cpim = format!("From: <{uri}>\r\nTo: <sip:{room}@chat.test>\r\n\r\nContent-Type: text/plain\r\n\r\n{text}");
         self.send(&cpim);
     }
 
@@ -162,7 +169,7 @@ impl Participant {
     }
 
     /// The next frame, without its end-line.
-    fn hear_frame(&mut self) -> String {
+    pub fn hear_frame(&mut self) -> String {
         let mut buffer = vec![0; 64 * 1024];
         loop {
             if let Some(frame) = self.take_frame() {

@@ -7,8 +7,8 @@ pub struct Caller {
     pub name: String,
     /// The URI in From.
     pub uri: String,
-    /// The display name in From.
-    pub display_name: Option<String>,
+    /// What stands before the URI in From.
+    pub(super) display_name: String,
     /// The Request-URI, and the URI in To.
     pub room: String,
     /// The name that they log in by and its password, where they are asked for one.
@@ -37,7 +37,7 @@ impl Caller {
         Self {
             name: name.to_owned(),
             uri: format!("sip:{name}@chat.example.com"),
-            display_name: None,
+            display_name: String::new(),
             room: super::ROOM.to_owned(),
             login: None,
             room_password: None,
@@ -65,10 +65,10 @@ impl Caller {
         self
     }
 
-    /// The same with a display name.
+    /// The same with a name before the URI in From, in quotes.
     #[must_use]
-    pub fn called(mut self, display_name: &str) -> Self {
-        self.display_name = Some(display_name.to_owned());
+    pub fn called(mut self, name: &str) -> Self {
+        self.display_name = format!("\"{}\" ", name.replace('\\', "\\\\").replace('"', "\\\""));
         self
     }
 

@@ -225,6 +225,14 @@ impl Endpoint {
         self.send_outside(now, outgoing)
     }
 
+    /// Whether requests within a dialog go over a connection under TLS that stands.
+    #[must_use]
+    pub fn is_reached_over_tls(&self, dialog: DialogId) -> bool {
+        let connection = self.dialogs.get(dialog).and_then(|dialog| dialog.peer.connection);
+        let path = connection.and_then(|connection| self.wire.existing(connection));
+        path.is_some_and(|path| path.transport.is_secure())
+    }
+
     /// Sends a request within a dialog.
     ///
     /// # Errors
