@@ -48,7 +48,6 @@ fn password(server: &Server, name: &str, password: &str) -> String {
     path.display().to_string()
 }
 
-// CONFORMANCE 7701-001
 #[test]
 fn people_call_a_host_talk_with_it_and_go_with_it() {
     let mut alice = host(&["--as", "sip:alice@chat.test", "--nick", "Al"]);
