@@ -41,6 +41,9 @@ use words::show;
 /// For how long the address of record is registered at a time.
 const EXPIRES: Duration = Duration::from_secs(600);
 
+/// How many ports are tried.
+const PORTS: u32 = 16;
+
 /// Be a room: register, call people together, and talk with them.
 #[derive(Debug, Args)]
 pub(crate) struct Host {
@@ -104,8 +107,7 @@ pub(crate) fn run(args: Host) -> anyhow::Result<ExitCode> {
 async fn host(args: Host) -> anyhow::Result<ExitCode> {
     let mut interrupts = Interrupts::new()?;
     let plan = Plan::of(&args).await?;
-    let config = plan.config(&args)?;
-    let sockets = Sockets::bind(&config, 1)?;
+    let (config, sockets) = plan.sockets(&args)?;
     let settings = Arc::new(plan.settings(&config, &sockets));
     let (errands, mut asked) = clerk::errands();
     let setup = Setup {
@@ -177,8 +179,24 @@ impl Plan {
         self.identity.host().unwrap_or_default()
     }
 
+    /// The sockets, those of SIP at one port for both transports: the room has one URI, by whichever it is called.
+    fn sockets(&self, args: &Host) -> anyhow::Result<(Config, Sockets)> {
+        let given = self.listen.port();
+        let mut tries = if given == 0 { PORTS } else { 1 };
+        loop {
+            tries -= 1;
+            let port = if given == 0 { free_port(self.listen.ip())? } else { given };
+            let config = self.config(args, port)?;
+            match Sockets::bind(&config, 1) {
+                // Somebody else has taken it meanwhile, or has it for the other transport.
+                Err(_) if tries > 0 => {}
+                bound => return Ok((config, bound?)),
+            }
+        }
+    }
+
     /// One room, on one address, over UDP and TCP.
-    fn config(&self, args: &Host) -> anyhow::Result<Config> {
+    fn config(&self, args: &Host, port: u16) -> anyhow::Result<Config> {
         let own = Address::parse(self.identity.as_str()).context("--as")?;
         let mut config = Config::embedded();
         let listener = |protocol, port| Listener { protocol, address: (self.listen.ip(), port).into() };
@@ -188,7 +206,7 @@ impl Plan {
             Over::Tcp => [Protocol::Tcp, Protocol::Udp],
         };
         config.domain = config::literal(self.listen.ip());
-        config.sip = service(first.map(|protocol| listener(protocol, self.listen.port())).to_vec());
+        config.sip = service(first.map(|protocol| listener(protocol, port)).to_vec());
         config.msrp = service(vec![listener(Protocol::Tcp, 0)]);
         config.http = Vec::new();
         config.create = Create::Nobody;
@@ -285,6 +303,12 @@ async fn find(text: &str, over: Over) -> anyhow::Result<(Server, SocketAddr)> {
     let remote = found.iter().find(|address| address.is_ipv4()).or(found.first());
     let remote = *remote.with_context(|| format!("--server: {host} has no address"))?;
     Ok((Server { name: host.clone(), host, port, transport }, remote))
+}
+
+/// A port that nobody has for UDP.
+fn free_port(address: IpAddr) -> anyhow::Result<u16> {
+    let socket = std::net::UdpSocket::bind((address, 0)).with_context(|| format!("cannot listen on {address}"))?;
+    Ok(socket.local_addr()?.port())
 }
 
 /// The address of this machine by which another one is reached. Nothing is sent.
