@@ -297,6 +297,24 @@ class HostedBehindKamailio(unittest.TestCase):
         self.bob.request("INVITE", "sip:alice@elsewhere.example", "<sip:alice@elsewhere.example>", self.bob.offer())
         self.assertEqual(self.bob.sip.read_final().start, "SIP/2.0 404 Not Registered")
 
+    def test_who_knows_her_address_of_record_alone_speaks_to_her_room(self) -> None:
+        alice = self.host("udp")
+        dave = Chat.__new__(Chat)
+        dave.start(
+            "chat", "sip:alice@elsewhere.example", "--as", "sip:dave@elsewhere.example",
+            "--server", f"127.0.0.1:{self.proxy.port}",
+        )
+        self.addCleanup(dave.kill)
+        self.assertRegex(dave.sees(), r"^\* in sip:alice@elsewhere\.example as sip:dave@elsewhere\.example ")
+        dave.types("Hello, everybody")
+        self.assertEqual(alice.sees(), "<dave> Hello, everybody")
+        dave.types("/msg alice psst")
+        self.assertEqual(alice.sees(), "[dave -> alice] psst")
+        alice.types("Hello, Dave")
+        self.assertEqual(dave.sees(), "<alice> Hello, Dave")
+        dave.types("/quit")
+        self.assertEqual((dave.sees(), dave.ends()), ("* left", 0))
+
     def test_people_come_into_her_room_by_udp(self) -> None:
         self.talk("udp")
 

@@ -150,11 +150,12 @@ struct Plan {
 impl Plan {
     async fn of(args: &Host) -> anyhow::Result<Self> {
         let identity = address("--as", &args.identity)?;
-        let Some(user) = identity.user().map(str::to_owned) else { bail!("--as: a user is wanted") };
-        if Address::parse(&args.identity).is_ok_and(|address| address.as_str() != args.identity)
-            || identity.has_headers()
-        {
-            bail!("--as: an address of record is wanted, without port or parameters: sip:alice@example.com");
+        let (user, host) = (identity.user().unwrap_or_default().to_owned(), identity.host().unwrap_or_default());
+        let host = if host.contains(':') { format!("[{host}]") } else { host };
+        // Neither a password nor a port nor a parameter is part of an address of record.
+        let identity = Uri::parse(&format!("sip:{user}@{host}"))?;
+        if !identity.as_str().eq_ignore_ascii_case(&args.identity) {
+            bail!("--as: an address of record is wanted, such as {identity}");
         }
         let invited = args.invite.iter().map(|text| address("--invite", text)).collect::<Result<_, _>>()?;
         let server = match &args.server {
@@ -247,7 +248,7 @@ impl Plan {
 
     /// Waits until the address of record leads here, where it is to; else the exit code.
     async fn registered(&self, asked: &mut mpsc::Receiver<Errand>, interrupts: &mut Interrupts) -> Option<ExitCode> {
-        let Some((server, _)) = self.server.as_ref().filter(|_| self.registers) else { return None };
+        let (server, _) = self.server.as_ref().filter(|_| self.registers)?;
         loop {
             let errand = tokio::select! {
                 biased;
