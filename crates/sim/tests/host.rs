@@ -199,6 +199,7 @@ fn an_end_that_crosses_a_register_takes_back_what_it_brings() {
     assert!(chat.stage.finished);
 }
 
+// THREATS T22
 #[test]
 fn calls_come_from_the_registrar_s_address_alone() {
     let (mut chat, registrar, _) = registered(600);
@@ -248,6 +249,7 @@ fn who_is_invited_is_called_by_way_of_the_proxy_in_her_name() {
     assert_eq!(news(&mut chat), [News::Called { uri, code: 200 }]);
 }
 
+// THREATS T18
 #[test]
 fn no_other_realm_sees_anything_of_the_password() {
     for (code, name) in [(407, "Proxy-Authenticate"), (401, "WWW-Authenticate")] {
