@@ -141,6 +141,8 @@ struct Plan {
     room: String,
     /// The registrar and proxy.
     server: Option<(Server, SocketAddr)>,
+    /// All its addresses: it may call from another one than it is called at.
+    around: Vec<IpAddr>,
     registers: bool,
     /// Those who are to be called.
     invited: Vec<Uri>,
@@ -158,9 +160,12 @@ impl Plan {
             bail!("--as: an address of record is wanted, such as {identity}");
         }
         let invited = args.invite.iter().map(|text| address("--invite", text)).collect::<Result<_, _>>()?;
-        let server = match &args.server {
-            Some(text) => Some(find(text, args.transport).await?),
-            None => None,
+        let (server, around) = match &args.server {
+            Some(text) => {
+                let (server, remote, around) = find(text, args.transport).await?;
+                (Some((server, remote)), around)
+            }
+            None => (None, Vec::new()),
         };
         let local = match (&server, args.listen) {
             (_, Some(listen)) => listen,
@@ -172,7 +177,16 @@ impl Plan {
         let name = args.user.clone().unwrap_or_else(|| user.clone());
         let credentials = password.map(|password| Credentials::new(name, password).for_realm(realm));
         let registers = server.is_some() && !args.local;
-        Ok(Self { identity, credentials, room: format!("{user}-room"), server, registers, invited, listen: local })
+        Ok(Self {
+            identity,
+            credentials,
+            room: format!("{user}-room"),
+            server,
+            around,
+            registers,
+            invited,
+            listen: local,
+        })
     }
 
     /// The host of the user's own URI.
@@ -229,9 +243,9 @@ impl Plan {
         settings.hosts = Vec::new();
         let alone = |address: IpAddr| Network { address, prefix: if address.is_ipv4() { 32 } else { 128 } };
         // Who calls from this machine by its own address has that for a source.
-        let around = [Some(self.listen.ip()), self.server.as_ref().map(|(_, remote)| remote.ip())];
+        let around = self.around.iter().copied().chain([self.listen.ip()]);
         let loopback = config::network::LOOPBACK.into_iter();
-        settings.peers = Some(loopback.chain(around.into_iter().flatten().map(alone)).collect());
+        settings.peers = Some(loopback.chain(around.map(alone)).collect());
         let registration = self.server.as_ref().filter(|_| self.registers).map(|(server, remote)| Registration {
             registrar: Destination::address(server.transport, *remote),
             room: self.room.clone(),
@@ -289,8 +303,8 @@ impl Plan {
     }
 }
 
-/// Where the registrar is.
-async fn find(text: &str, over: Over) -> anyhow::Result<(Server, SocketAddr)> {
+/// Where the registrar is: the address that is taken, and all that it has.
+async fn find(text: &str, over: Over) -> anyhow::Result<(Server, SocketAddr, Vec<IpAddr>)> {
     let transport = match over {
         Over::Udp => Transport::Udp,
         Over::Tcp => Transport::Tcp,
@@ -303,7 +317,8 @@ async fn find(text: &str, over: Over) -> anyhow::Result<(Server, SocketAddr)> {
     // Nothing tells whether a datagram gets through: of several addresses an IPv4 one is taken.
     let remote = found.iter().find(|address| address.is_ipv4()).or(found.first());
     let remote = *remote.with_context(|| format!("--server: {host} has no address"))?;
-    Ok((Server { name: host.clone(), host, port, transport }, remote))
+    let around = found.iter().map(SocketAddr::ip).collect();
+    Ok((Server { name: host.clone(), host, port, transport }, remote, around))
 }
 
 /// A port that nobody has for UDP.
