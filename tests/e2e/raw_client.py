@@ -120,8 +120,12 @@ class Participant:
     def __post_init__(self) -> None:
         self.uri = f"sip:{self.name}@{self.domain}"
         self.path = f"msrp://client.invalid:7654/{secrets.token_hex(10)};tcp"
-        self.sip = Sip(self.host, self.sip_port)
+        self.sip = self.open()
         self.msrp: Msrp | None = None
+
+    def open(self) -> Sip:
+        """The way to where calls go."""
+        return Sip(self.host, self.sip_port)
 
     def offer(self) -> str:
         """RFC 7701 §9.1."""

@@ -15,8 +15,11 @@ class Chat:
     """A participant in a pipe."""
 
     def __init__(self, server: Server, name: str):
+        self.start("chat", ROOM, "--as", f"sip:{name}@localhost", "--quiet", "--server", f"127.0.0.1:{server.sip}")
+
+    def start(self, *arguments: object) -> None:
         self.process = subprocess.Popen(
-            [BINARY, "chat", ROOM, "--as", f"sip:{name}@localhost", "--quiet", "--server", f"127.0.0.1:{server.sip}"],
+            [BINARY, *arguments],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, bufsize=1,
         )
         self.lines: queue.Queue[str] = queue.Queue()

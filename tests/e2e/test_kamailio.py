@@ -1,4 +1,5 @@
-"""Kamailio, a SIP proxy of others, stands in front of the server: UDP to it, TCP behind it, and in the way of every dialog."""
+"""Kamailio, a SIP proxy of others, stands in front of the server: UDP to it, TCP behind it, and in the way of every dialog. It is also
+what stands between a user who hosts a room and those who come."""
 
 import os
 import re
@@ -12,6 +13,7 @@ from pathlib import Path
 
 from harness import PATIENCE, Server, free_ports
 from raw_client import Participant, SipMessage, crlf
+from test_chat import Chat
 
 HERE = Path(__file__).resolve().parent
 PROGRAM = "/usr/sbin/kamailio"
@@ -102,18 +104,23 @@ class Datagrams:
 class Caller(Participant):
     """A participant behind the proxy. Its requests within the dialog go by the route set (RFC 3261 §12.2.1.1)."""
 
-    def __init__(self, name: str, proxy: Kamailio, server: Server):
-        super().__init__(name, server.sip)
-        self.sip.close()
-        self.sip = Datagrams(proxy)
+    def __init__(self, name: str, proxy: Kamailio):
+        self.proxy = proxy
+        super().__init__(name, proxy.port)
         self.routes: list[str] = []
+
+    def open(self) -> Datagrams:
+        return Datagrams(self.proxy)
 
     def request(self, method: str, uri: str, to: str, body: str = "", more: str = "") -> None:
         within = ";tag=" in to
         super().request(method, uri, to, body, "".join(f"Route: {route}\n" for route in self.routes if within) + more)
 
     def call_lobby(self) -> SipMessage:
-        self.request("INVITE", LOBBY, f"<{LOBBY}>", self.offer())
+        return self.call_room(LOBBY)
+
+    def call_room(self, uri: str) -> SipMessage:
+        self.request("INVITE", uri, f"<{uri}>", self.offer())
         answer = self.sip.read_final()
         assert answer.start == "SIP/2.0 200 OK", answer.octets
         rows = ",".join(answer.all("Record-Route"))
@@ -121,6 +128,7 @@ class Caller(Participant):
         self.routes = [route.strip() for route in rows.split(",")][::-1]
         self.dialog_to = answer.get("To")
         self.target = re.search(r"<([^>]*)>", answer.get("Contact"))[1]
+        self.room_path = re.search(r"(?m)^a=path:(\S+)", answer.body.decode())[1]
         self.request("ACK", self.target, self.dialog_to)
         return answer
 
@@ -133,8 +141,8 @@ class Caller(Participant):
 class Callee(Caller):
     """A user agent of another domain, registered at the proxy, that is called by a room."""
 
-    def __init__(self, name: str, proxy: Kamailio, server: Server):
-        super().__init__(name, proxy, server)
+    def __init__(self, name: str, proxy: Kamailio):
+        super().__init__(name, proxy)
         self.domain = "elsewhere.example"
         self.uri = f"sip:{name}@{self.domain}"
 
@@ -175,7 +183,7 @@ class CalledThroughKamailio(unittest.TestCase):
         port = free_ports(1)[0]
         self.server = self.enterContext(Server(sip_rows=f'outbound_proxy = "sip:127.0.0.1:{port}"'))
         self.proxy = self.enterContext(Kamailio(self.server.sip, port))
-        self.callee = Callee("carol", self.proxy, self.server)
+        self.callee = Callee("carol", self.proxy)
         self.addCleanup(self.callee.close)
         self.alice = Participant("alice", self.server.sip)
         self.addCleanup(self.alice.close)
@@ -223,11 +231,102 @@ class CalledThroughKamailio(unittest.TestCase):
         self.assertEqual(self.told(), ("terminated;reason=noresource", "SIP/2.0 404 Not Found"))
 
 
+class Host(Chat):
+    """`tertulia host` of alice, whose provider the proxy is."""
+
+    def __init__(self, proxy: Kamailio, transport: str, *more: str):
+        password = Path(proxy.directory.name, "password")
+        password.write_text("wonderland\n")
+        self.start(
+            "host", "--as", "sip:alice@elsewhere.example", "--server", f"127.0.0.1:{proxy.port}",
+            "--transport", transport, "--password-file", password, *more,
+        )
+
+
+class HostedBehindKamailio(unittest.TestCase):
+    """Alice hosts a room herself: a proxy and registrar alone stands between her and those who come (RFC 7701 §4)."""
+
+    def setUp(self) -> None:
+        self.proxy = self.enterContext(Kamailio(free_ports(1)[0]))
+        self.bob, self.carol = Callee("bob", self.proxy), Callee("carol", self.proxy)
+        for guest in (self.bob, self.carol):
+            self.addCleanup(guest.close)
+            self.assertEqual(guest.register().start, "SIP/2.0 200 OK")
+
+    def host(self, transport: str, *more: str) -> Host:
+        alice = Host(self.proxy, transport, *more)
+        self.addCleanup(alice.kill)
+        self.assertEqual(alice.sees(), "* who calls sip:alice@elsewhere.example comes into your room")
+        self.assertRegex(alice.sees(), r"^\* your room is sip:alice-room@127\.0\.0\.1:")
+        self.assertRegex(alice.sees(), r"^\* in sip:alice-room@127\.0\.0\.1:.* as sip:alice@elsewhere\.example \(")
+        return alice
+
+    def talk(self, transport: str) -> None:
+        alice = self.host(transport, "--invite", "sip:carol@elsewhere.example", "--subject", "Tea and talk")
+        # The proxy has asked for her password, and rings carol.
+        self.assertEqual(alice.sees(), "* sip:carol@elsewhere.example is called")
+        invite = self.carol.sip.read()
+        self.assertEqual(invite.start, f"INVITE sip:carol@127.0.0.1:{self.carol.sip.port} SIP/2.0")
+        self.assertIn("<sip:alice@elsewhere.example>;tag=", invite.get("From"))
+        self.assertIn(";isfocus", invite.get("Contact"))
+        self.assertEqual(invite.all("Proxy-Authorization"), [])
+        self.carol.take_call(invite)
+        self.assertEqual(alice.sees(), "* sip:carol@elsewhere.example has come")
+        self.assertIn(b" 200 OK\r\n", self.carol.bind())
+        # Bob calls her address of record, and is in her room.
+        answer = self.bob.call_room("sip:alice@elsewhere.example")
+        self.assertIn(";isfocus", answer.get("Contact"))
+        self.assertEqual(answer.get("Subject"), "Tea and talk")
+        self.assertIn(b" 200 OK\r\n", self.bob.bind())
+        body = crlf(f"From: <{self.bob.uri}>\nTo: <{self.bob.target}>\n\nContent-Type: text/plain\n\nHello, Alice")
+        self.bob.send("SEND", "tr00001", "Message-ID: hello\nByte-Range: 1-*/*\nContent-Type: message/cpim\n", body)
+        self.assertEqual(alice.sees(), "<bob> Hello, Alice")
+        self.assertIn(b"\r\n\r\nHello, Alice\r\n-------", self.carol.msrp.read())
+        self.assertIn(b" 200 OK\r\n", self.bob.msrp.read())
+        alice.types("Hello, both")
+        for guest in (self.bob, self.carol):
+            self.assertIn(b"\r\n\r\nHello, both\r\n-------", guest.msrp.read())
+        # With her everybody goes, and nobody finds her any more.
+        alice.types("/quit")
+        self.assertEqual(alice.sees(), "* left")
+        for guest in (self.bob, self.carol):
+            bye = guest.sip.read()
+            self.assertEqual(bye.start, f"BYE sip:{guest.name}@127.0.0.1:{guest.sip.port} SIP/2.0", bye.octets)
+            guest.answer(bye, "200 OK")
+        self.assertEqual(alice.ends(), 0)
+        self.bob.request("INVITE", "sip:alice@elsewhere.example", "<sip:alice@elsewhere.example>", self.bob.offer())
+        self.assertEqual(self.bob.sip.read_final().start, "SIP/2.0 404 Not Registered")
+
+    def test_who_knows_her_address_of_record_alone_speaks_to_her_room(self) -> None:
+        alice = self.host("udp")
+        dave = Chat.__new__(Chat)
+        dave.start(
+            "chat", "sip:alice@elsewhere.example", "--as", "sip:dave@elsewhere.example",
+            "--server", f"127.0.0.1:{self.proxy.port}",
+        )
+        self.addCleanup(dave.kill)
+        self.assertRegex(dave.sees(), r"^\* in sip:alice@elsewhere\.example as sip:dave@elsewhere\.example ")
+        dave.types("Hello, everybody")
+        self.assertEqual(alice.sees(), "<dave> Hello, everybody")
+        dave.types("/msg alice psst")
+        self.assertEqual(alice.sees(), "[dave -> alice] psst")
+        alice.types("Hello, Dave")
+        self.assertEqual(dave.sees(), "<alice> Hello, Dave")
+        dave.types("/quit")
+        self.assertEqual((dave.sees(), dave.ends()), ("* left", 0))
+
+    def test_people_come_into_her_room_by_udp(self) -> None:
+        self.talk("udp")
+
+    def test_people_come_into_her_room_by_tcp(self) -> None:
+        self.talk("tcp")
+
+
 class BehindKamailio(unittest.TestCase):
     def setUp(self) -> None:
         self.server = self.enterContext(Server())
         self.proxy = self.enterContext(Kamailio(self.server.sip))
-        self.caller = Caller("alice", self.proxy, self.server)
+        self.caller = Caller("alice", self.proxy)
         self.addCleanup(self.caller.close)
 
     def test_a_call_and_the_callers_requests_within_it_go_by_the_route_set(self) -> None:

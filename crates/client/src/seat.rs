@@ -70,12 +70,18 @@ pub(crate) enum Stage {
 impl Room {
     /// What the room says in the answer to the call.
     pub(crate) fn of_answer(response: &sip::Response, media: &MessageMedia, identity: &str) -> Self {
-        let contact = response.headers.list("Contact").next().map(NameAddr::parse);
-        let is_focus = contact.is_some_and(|contact| contact.is_ok_and(|contact| contact.param("isfocus").is_some()));
+        let is_focus = focus(response).is_some();
         // The server of this workspace allots an address to who asks for privacy, and says it so.
         let allotted = response.header("Chat-Identity").and_then(|value| NameAddr::parse(value).ok());
         let identity = allotted.map_or_else(|| identity.to_owned(), |address| address.uri.as_str().to_owned());
         Self { is_focus, identity, ..Self::default() }.with(media)
+    }
+
+    /// The room's URI. Who has called a factory, or somebody who hosts a room, learns it from the Contact of the focus (RFC 4579 §5.4).
+    pub(crate) fn uri(response: &sip::Response, called: Uri) -> Uri {
+        // A border controller between the two shows a room by the same name at a host of its own, by which nobody else knows it.
+        let is_another = |uri: &Uri| uri.user() != called.user();
+        focus(response).map(|contact| contact.uri).filter(is_another).unwrap_or(called)
     }
 
     /// With what a media line of the room says, the first or a later one.
@@ -88,4 +94,10 @@ impl Room {
             ..self
         }
     }
+}
+
+/// The Contact of an answer, where it is that of a focus.
+fn focus(response: &sip::Response) -> Option<NameAddr> {
+    let contact = response.headers.list("Contact").next().and_then(|contact| NameAddr::parse(contact).ok());
+    contact.filter(|contact| contact.param("isfocus").is_some())
 }

@@ -55,6 +55,34 @@ fn what_is_said_goes_to_the_room_in_a_wrapper_and_its_answer_is_told() {
 }
 
 #[test]
+fn who_has_called_another_uri_speaks_to_the_one_by_which_the_focus_answers() {
+    // Of the same room, behind a border controller, one says what one has called.
+    for (contact, to) in [
+        ("<sip:x7@192.0.2.1:5070;transport=tcp>;isfocus", "sip:x7@192.0.2.1:5070;transport=tcp"),
+        ("<sip:lobby@192.0.2.200:5090>;isfocus", "sip:lobby@chat.example.com"),
+        ("<sip:x7@192.0.2.1:5070>", "sip:lobby@chat.example.com"),
+    ] {
+        let mut r = Bench::new();
+        r.join(&support::alice());
+        r.is_called();
+        let rows = format!("Contact: {contact}\nContent-Type: application/sdp\n");
+        r.responds("200 OK", &rows, &answer("nickname private-messages"));
+        assert!(r.next_sip().starts_with("ACK "));
+        r.binds();
+        assert!(matches!(r.event(), Event::Joined(_)));
+        r.agent.say(r.now, "Hello").expect("in the room");
+        r.drain();
+        let sent = r.sent_media();
+        assert!(sent.contains(&format!("\r\nTo: <{to}>\r\n")), "{sent}");
+        sends(&mut r, "back", &format!("From: <sip:bob@example.com>\nTo: <{to}>\n\nContent-Type: text/plain\n\nHi"));
+        match r.event() {
+            Event::Said(said) => assert!(!said.private, "{said:?}"),
+            event => panic!("{event:?}"),
+        }
+    }
+}
+
+#[test]
 fn a_private_message_has_its_addressee_in_the_wrapper() {
     let mut r = Bench::joined();
     r.pass(Duration::from_secs(3));

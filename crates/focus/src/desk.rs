@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use room::{Address, DeleteWhen};
+use sip::typed::Uri;
 
 use crate::settings::RoomPolicy;
 
@@ -53,6 +54,13 @@ pub enum Command {
         user: Address,
         /// What it is told.
         reason: Option<String>,
+    },
+    /// Somebody is to be called to a room, in the name of the node's owner; [`crate::signalling::News::Called`] tells what comes of it.
+    Invite {
+        /// The room.
+        room: String,
+        /// Their URI.
+        uri: Uri,
     },
     /// Who is known in a room by an address: of a private participant the account. Answered by [`Answer::Whose`].
     Whose {
@@ -255,6 +263,12 @@ pub enum Refusal {
     /// Nobody of that address has a seat, or stands on the list in question.
     #[error("nobody of that address is there")]
     NoSuchUser,
+    /// That URI leads to nobody who can be called from here.
+    #[error("nobody can be called by that address from here")]
+    Uncallable,
+    /// There are as many calls as there may be at a time.
+    #[error("too many are being called already")]
+    TooManyCalls,
     /// There are as many rooms as there may be.
     #[error("there are too many rooms")]
     TooMany,

@@ -4,6 +4,8 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use room::Policy;
+use sip::auth::Credentials;
+use sip::typed::Uri;
 
 use crate::desk::Standing;
 use crate::pace::Rate;
@@ -33,7 +35,11 @@ pub struct Settings {
     /// From where the word on who calls is taken (RFC 3325): the peers of one's own network that have asked already.
     pub trusted_peers: Vec<Network>,
     /// The first hop of requests that the node sends outside of dialogs.
-    pub outbound_proxy: Option<sip::typed::Uri>,
+    pub outbound_proxy: Option<Uri>,
+    /// From where alone requests outside of dialogs are taken; others get 403. `None`: from everywhere.
+    pub peers: Option<Vec<Network>>,
+    /// Whose user agent the node is, where it is a user's own focus (RFC 7701 §4).
+    pub owner: Option<Owner>,
     /// The longest message taken, in octets of its CPIM form.
     pub max_message: u64,
     /// How many messages a participant sends; over it, it is read more slowly.
@@ -52,6 +58,11 @@ impl Settings {
         self.outbound.iter().any(|network| network.contains(address))
     }
 
+    /// Whether requests outside of dialogs are taken from an address.
+    pub fn is_peer(&self, address: IpAddr) -> bool {
+        self.peers.as_ref().is_none_or(|peers| peers.iter().any(|network| network.contains(address)))
+    }
+
     /// Whether `host` is a name of this server; a port is not part of it, and an IPv6 address may have its brackets.
     pub fn is_ours(&self, host: &str) -> bool {
         let host = bare(host);
@@ -62,6 +73,28 @@ impl Settings {
 
 fn bare(host: &str) -> &str {
     host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host)
+}
+
+/// A user whose own user agent the node is: a focus that registers and calls in the user's name, and is nobody's registrar.
+#[derive(Clone, Debug)]
+pub struct Owner {
+    /// The user's address of record.
+    pub uri: Uri,
+    /// What challenges are answered with. To be for one realm: requests reach others than those who know the user.
+    pub credentials: Option<Credentials>,
+    /// What the address of record is to lead to.
+    pub registration: Option<Registration>,
+}
+
+/// A registration that a node keeps up for its owner (RFC 3261 §10.2).
+#[derive(Clone, Debug)]
+pub struct Registration {
+    /// Where the REGISTERs go.
+    pub registrar: sip::Destination,
+    /// The room that is registered: the user part of its URI.
+    pub room: String,
+    /// For how long at a time; the registrar may grant less, or want more.
+    pub expires: Duration,
 }
 
 /// How callers prove who they are.

@@ -33,6 +33,7 @@ mod presence;
 mod progress;
 mod refer;
 mod registrar;
+mod registration;
 mod roles;
 mod rooms;
 mod roster;
@@ -47,6 +48,7 @@ use people::People;
 use progress::Reports;
 use refer::Listed;
 use registrar::Registrar;
+use registration::Registration;
 use rooms::Directory;
 use seat::{Ending, Seat};
 
@@ -160,8 +162,31 @@ pub enum Output {
         /// The user part of its URI.
         room: String,
     },
+    /// Something of what the node does for who runs it.
+    News(News),
     /// Every dialog is over after [`Input::ShutDown`], or has had its time (4 s).
     Finished,
+}
+
+/// What comes of what the node does for who runs it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum News {
+    /// The owner's address of record leads here, after it did not.
+    Registered,
+    /// It does not, or will not for long; that is tried again every 30 s.
+    NotRegistered {
+        /// What the registrar answers; nothing: nothing.
+        code: Option<u16>,
+        /// The realm that asks for other credentials than there are.
+        realm: Option<String>,
+    },
+    /// A call by [`crate::desk::Command::Invite`] is over.
+    Called {
+        /// Who was called.
+        uri: String,
+        /// The answer, 200 where they have come.
+        code: u16,
+    },
 }
 
 /// A question that is open.
@@ -241,6 +266,7 @@ pub struct Signalling {
     questions: Questions,
     sources: Sources,
     registrar: Registrar,
+    registration: Registration,
     /// Those whom rooms call.
     calls: Calls,
     /// Those who are to be called once the seat of who has listed them is answered.
@@ -290,6 +316,7 @@ impl Signalling {
             questions: Questions::default(),
             sources: Sources::default(),
             registrar: Registrar::default(),
+            registration: Registration::new(&settings),
             calls: Calls::default(),
             listed: BTreeMap::new(),
             reports: Reports::default(),
@@ -319,6 +346,7 @@ impl Signalling {
     pub fn handle_timeout(&mut self, now: Instant) {
         self.endpoint.handle_timeout(now);
         self.registrar.handle_timeout(now);
+        self.registration_due(now);
         self.notifier_due(now);
         self.calls_due(now);
         while let Some(matter) = self.questions.overdue(now) {
@@ -337,6 +365,7 @@ impl Signalling {
             self.endpoint.poll_timeout(),
             self.questions.next_deadline(),
             self.registrar.poll_timeout(),
+            self.registration.poll_timeout(),
             self.notifier.poll_timeout(),
             self.calls.poll_timeout(),
             closing,
@@ -380,11 +409,15 @@ impl Signalling {
             self.outputs.push_back(output);
         }
         if let Phase::Closing(until) = self.phase
-            && (now >= until || (self.dialogs.is_empty() && self.ending.is_empty() && self.notifier.len() == 0))
+            && (now >= until || self.is_all_over())
         {
             self.phase = Phase::Finished;
             self.outputs.push_back(Output::Finished);
         }
+    }
+
+    fn is_all_over(&self) -> bool {
+        self.dialogs.is_empty() && self.ending.is_empty() && self.notifier.len() == 0 && self.registration.is_over()
     }
 
     fn event(&mut self, now: Instant, event: Event) {
@@ -411,10 +444,12 @@ impl Signalling {
             }
             Event::Answered { client, response } => {
                 self.callee_refused(now, client, response.code);
+                self.registrar_answered(now, client, Some(&response));
                 self.answered_to(now, client, Some(response.code));
             }
             Event::Failed { client, failure } => {
                 self.callee_silent(now, client, failure);
+                self.registrar_answered(now, client, None);
                 self.answered_to(now, client, None);
             }
             Event::Provisional { client, response } => self.callee_rings(now, client, &response),
@@ -433,11 +468,13 @@ impl Signalling {
     /// A request outside of a dialog.
     fn asked(&mut self, now: Instant, transaction: TransactionId, request: Arc<Request>, source: Source) {
         let call = |purpose, request| Call { purpose, transaction, request, source };
-        if request.method == Method::INVITE {
+        if !self.settings.is_peer(source.remote.ip()) {
+            self.respond(now, transaction, sip::Answer::new(403));
+        } else if request.method == Method::INVITE {
             self.called(now, call(Purpose::Join, request));
         } else if request.method == Method::SUBSCRIBE {
             self.called(now, call(Purpose::Subscribe, request));
-        } else if request.method == Method::REGISTER {
+        } else if request.method == Method::REGISTER && self.settings.owner.is_none() {
             self.called(now, call(Purpose::Register, request));
         } else if request.method == Method::OPTIONS && names_somebody(&request) {
             self.called(now, call(Purpose::Options, request));
@@ -511,6 +548,7 @@ impl Signalling {
             self.hang_up(now, seat, Ending::ShutDown);
         }
         self.give_up_all_calls(now);
+        self.end_registration(now);
     }
 
     fn respond(&mut self, now: Instant, transaction: TransactionId, answer: sip::Answer) {

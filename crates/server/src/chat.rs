@@ -15,23 +15,24 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use crate::desk::password::first_line;
+use crate::host::{Heeded, Hosting, told};
 use crate::link::dial::{Dial, USER_AGENT, address, generators, wall_clock};
 use crate::link::{Link, Server};
 use lines::{Line, parse};
 use people::People;
 
-mod lines;
+pub(crate) mod lines;
 mod people;
 mod words;
 
-pub(crate) use words::plain;
+pub(crate) use words::{place, plain};
 
 /// How long the other side may take to say goodbye.
 const FAREWELL: Duration = Duration::from_secs(5);
 /// How many messages may wait for their answer before more lines are read.
 const WINDOW: usize = 32;
 /// What a shell takes for "ended by SIGINT".
-const INTERRUPTED: u8 = 130;
+pub(crate) const INTERRUPTED: u8 = 130;
 
 /// Talk in a room: lines typed are said, lines written are what happens.
 #[derive(Debug, Args)]
@@ -88,17 +89,17 @@ async fn talk(args: Chat) -> anyhow::Result<ExitCode> {
     }
     let has_passwords = Passwords { own: join.credentials.is_some(), room: join.room_credentials.is_some() };
     link.agent().join(Instant::now(), join)?;
-    let session = Session::new(link, place, args, has_passwords);
+    let session = Session::new(link, place, args.nick, has_passwords, None);
     session.run().await
 }
 
 /// Where to go, from what was typed.
-struct Place {
-    room: String,
+pub(crate) struct Place {
+    pub(crate) room: String,
     /// The host of one's own URI: that of user names without one.
-    domain: String,
-    identity: Uri,
-    server: Server,
+    pub(crate) domain: String,
+    pub(crate) identity: Uri,
+    pub(crate) server: Server,
 }
 
 impl Place {
@@ -117,24 +118,26 @@ fn credentials(args: &Chat, identity: &Uri) -> anyhow::Result<Option<Credentials
 }
 
 /// A password, from a file or else from the environment.
-fn password(file: Option<&Path>, variable: &str) -> anyhow::Result<Option<String>> {
+pub(crate) fn password(file: Option<&Path>, variable: &str) -> anyhow::Result<Option<String>> {
     file.map_or_else(|| Ok(std::env::var(variable).ok()), |file| first_line(file).map(Some))
 }
 
 /// Which passwords were given.
 #[derive(Debug, Clone, Copy)]
-struct Passwords {
-    own: bool,
-    room: bool,
+pub(crate) struct Passwords {
+    pub(crate) own: bool,
+    pub(crate) room: bool,
 }
 
 /// One's time in the room.
-struct Session {
+pub(crate) struct Session {
     link: Link,
     place: Place,
     /// To be asked for on entering.
     nick: Option<String>,
     has_passwords: Passwords,
+    /// Where the room is one's own.
+    hosting: Option<Hosting>,
     typed: mpsc::Receiver<String>,
     /// Whether nothing more will be typed.
     ended: bool,
@@ -156,12 +159,19 @@ enum Stage {
 }
 
 impl Session {
-    fn new(link: Link, place: Place, args: Chat, has_passwords: Passwords) -> Self {
+    pub(crate) fn new(
+        link: Link,
+        place: Place,
+        nick: Option<String>,
+        has_passwords: Passwords,
+        hosting: Option<Hosting>,
+    ) -> Self {
         Self {
             link,
             place,
-            nick: args.nick,
+            nick,
             has_passwords,
+            hosting,
             typed: lines::stdin(),
             ended: false,
             stage: Stage::Calling,
@@ -172,7 +182,11 @@ impl Session {
         }
     }
 
-    async fn run(mut self) -> anyhow::Result<ExitCode> {
+    /// Talks until it is over.
+    ///
+    /// # Errors
+    /// The server is not reached any more.
+    pub(crate) async fn run(mut self) -> anyhow::Result<ExitCode> {
         let mut interrupts = Interrupts::new()?;
         while matches!(self.stage, Stage::Calling | Stage::Talking) {
             let listening = self.stage == Stage::Talking && !self.is_cut_off && !self.ended && self.waiting < WINDOW;
@@ -187,6 +201,7 @@ impl Session {
                     let event = event.map_err(|error| anyhow::anyhow!(words::unreachable(&place.server, &error)))?;
                     self.happened(event);
                 }
+                told = told(&mut self.hosting) => self.told(&told),
                 line = self.typed.recv(), if listening => match line {
                     Some(line) => self.typed(&line),
                     None => self.ended = true,
@@ -238,6 +253,9 @@ impl Session {
                 if let Some(nick) = self.nick.take() {
                     self.nick(Some(&nick));
                 }
+                if let Some(hosting) = &mut self.hosting {
+                    hosting.invite_all();
+                }
             }
             Event::NotJoined(_) => {
                 self.all_well &= self.interrupted;
@@ -284,8 +302,19 @@ impl Session {
         }
     }
 
+    /// Something has come of what the room does for its host.
+    fn told(&mut self, line: &str) {
+        self.all_well &= !line.starts_with('!');
+        self.show(line);
+    }
+
     fn typed(&mut self, line: &str) {
         let now = Instant::now();
+        match self.hosting.as_ref().map(|hosting| hosting.obey(line)) {
+            None | Some(Heeded::Not) => {}
+            Some(Heeded::Done) => return,
+            Some(Heeded::Wrong(why)) => return self.told(&format!("! {why}")),
+        }
         match parse(line, &self.place.domain) {
             Line::Nothing => {}
             Line::Say(text) => {
@@ -299,7 +328,12 @@ impl Session {
             Line::Nick(nickname) => self.nick(nickname),
             Line::Who => self.show(&self.people().list()),
             Line::Quit => self.ended = true,
-            Line::Help => self.show(lines::HELP),
+            Line::Help => {
+                self.show(lines::HELP);
+                if self.hosting.is_some() {
+                    self.show(crate::host::HELP);
+                }
+            }
             Line::Wrong(why) => {
                 self.all_well = false;
                 self.show(&format!("! {why}"));
@@ -324,18 +358,18 @@ impl Session {
 }
 
 /// SIGINT and SIGTERM.
-struct Interrupts {
+pub(crate) struct Interrupts {
     interrupt: Signal,
     terminate: Signal,
 }
 
 impl Interrupts {
-    fn new() -> std::io::Result<Self> {
+    pub(crate) fn new() -> std::io::Result<Self> {
         Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
     }
 
     /// The next of them.
-    async fn recv(&mut self) -> Option<()> {
+    pub(crate) async fn recv(&mut self) -> Option<()> {
         tokio::select! {
             interrupt = self.interrupt.recv() => interrupt,
             terminate = self.terminate.recv() => terminate,

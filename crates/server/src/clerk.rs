@@ -9,6 +9,7 @@ use std::sync::Arc;
 use focus::Settings;
 use focus::desk::{self, Command};
 use focus::room::Address;
+use focus::signalling::News;
 use store::{Store, StoredRoom};
 use tokio::sync::{mpsc, oneshot};
 
@@ -30,6 +31,8 @@ pub(crate) enum Errand {
     Keep(String, Address),
     /// Such a room has been ended by who may.
     Forget(String),
+    /// Something of what the node does for its owner, if it has one.
+    Tell(News),
 }
 
 /// Where errands are brought to.
@@ -60,6 +63,8 @@ impl Clerk {
                     let _ = tell.send(answer);
                 }
                 Errand::Forget(room) => self.forget_called(&room).await,
+                // A server is nobody's own.
+                Errand::Tell(_) => {}
                 Errand::Keep(room, creator) => self.keep_called(&room, creator).await,
             }
         }

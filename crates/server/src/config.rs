@@ -3,7 +3,7 @@
 //! A key that is unknown, out of range or not carried out yet stops the start; each complaint names its line, the key and what
 //! would be right. Nothing is looked up and nothing is opened here.
 
-mod network;
+pub(crate) mod network;
 mod reader;
 pub(crate) mod rooms;
 mod sections;

@@ -9,6 +9,7 @@ mod clerk;
 mod config;
 mod connection;
 mod desk;
+mod host;
 mod http;
 mod link;
 mod listen;
@@ -45,6 +46,8 @@ enum Command {
     Room(room::Room),
     /// Talk in a room: lines typed are said, lines written are what happens.
     Chat(chat::Chat),
+    /// Be a room: register, call people together, and talk with them.
+    Host(host::Host),
     /// Fill a room, talk, and check that everybody heard everything, once and in order.
     Load(load::Load),
 }
@@ -56,6 +59,7 @@ fn main() -> ExitCode {
         Command::User(arguments) => user::run(arguments),
         Command::Room(arguments) => room::run(arguments),
         Command::Chat(arguments) => chat::run(arguments),
+        Command::Host(arguments) => host::run(arguments),
         Command::Load(arguments) => load::run(&arguments),
     };
     match done {

@@ -48,6 +48,8 @@ pub(crate) fn settings(config: &Config, sip: &[Listener], msrp: &[Listener], wor
         outbound: config.outbound.clone(),
         trusted_peers: config.trusted_peers.clone(),
         outbound_proxy: config.outbound_proxy.clone(),
+        peers: None,
+        owner: None,
         max_message: config.max_message,
         message_rate: config.message_rate.map(a_second),
         join_rate: config.join_rate.map(a_second),

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use focus::desk::Standing;
 use focus::node::{LinkId, Output as NodeOutput};
 use focus::settings::{Auth, Create, Definition, Epoch, Media, RoomPolicy, Rooms, Settings, SipAddress};
-use focus::signalling::{Account, Answer, Input, Output, Question};
+use focus::signalling::{Account, Answer, Input, News, Output, Question};
 use focus::worker::Wire;
 use focus::{Node, Place};
 
@@ -67,6 +67,8 @@ pub struct Stage {
     pub finished: bool,
     /// The rooms that the node wants to be kept, and who made them.
     pub lasting: Vec<(String, String)>,
+    /// What who runs the node was told, in order.
+    pub news: Vec<News>,
     desk: Vec<focus::desk::Answer>,
     phones: Vec<Phone>,
     heard: BTreeMap<Phone, VecDeque<Vec<u8>>>,
@@ -99,6 +101,8 @@ pub fn settings(now: Instant) -> Settings {
         outbound: Vec::new(),
         trusted_peers: Vec::new(),
         outbound_proxy: None,
+        peers: None,
+        owner: None,
         max_message: 100 << 20,
         message_rate: None,
         join_rate: None,
@@ -140,6 +144,7 @@ impl Stage {
             finished: false,
             lasting: Vec::new(),
             desk: Vec::new(),
+            news: Vec::new(),
             phones: Vec::new(),
             heard: BTreeMap::new(),
             links: BTreeMap::new(),
@@ -435,6 +440,7 @@ impl Stage {
                 }
                 NodeOutput::Signalling(Output::Finished) => self.finished = true,
                 NodeOutput::Signalling(Output::Desk { answer, .. }) => self.desk.push(answer),
+                NodeOutput::Signalling(Output::News(news)) => self.news.push(news),
                 NodeOutput::Signalling(Output::Lasting { room, creator }) => {
                     self.lasting.push((room, creator.as_str().to_owned()));
                 }

@@ -138,7 +138,7 @@ impl Agent {
             stage: Stage::Entering,
             dialog,
             room: Room::of_answer(response, &media, &call.target.identity),
-            room_uri: call.target.room_uri,
+            room_uri: Room::uri(response, call.target.room_uri),
             contact: call.target.contact,
             remote_path: media.path.to_string(),
             connection,

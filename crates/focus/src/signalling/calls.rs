@@ -437,11 +437,16 @@ fn invitation(
     subject: Option<&str>,
     offer: String,
 ) -> Outgoing {
-    let own = format!("<sip:{}@{}>", seat.name, settings.domain);
+    // A user's own focus calls as the user, whom alone the callee and the proxies on the way know.
+    let own = match &settings.owner {
+        Some(owner) => format!("<{}>", owner.uri),
+        None => format!("<sip:{}@{}>", seat.name, settings.domain),
+    };
     let to = format!("<{}>", invitation.target);
     let mut invite = Outgoing::new(Method::INVITE, invitation.target.as_str(), own, to, Destination::Located)
         .contact(seat.contact.clone())
         .header("Expires", RING_FOR.as_secs().to_string());
+    invite.credentials.extend(settings.owner.as_ref().and_then(|owner| owner.credentials.clone()));
     invite.headers.extend(invitation.headers.iter().cloned());
     if let (Some(subject), false) = (subject, invite.headers.iter().any(|(name, _)| name == "Subject")) {
         invite = invite.header("Subject", subject);

@@ -5,8 +5,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use room::{Address, SeatId};
+use sip::typed::Uri;
 
 use super::admission::Caller;
+use super::calls::Invitation;
 use super::rooms::{Entry, Opening};
 use super::seat::{Ending, Seat};
 use super::{Output, Phase, Signalling};
@@ -89,6 +91,7 @@ impl Signalling {
                     ended => Ok(Answer::Done { ended }),
                 };
             }
+            Command::Invite { room, uri } => self.invite(now, &room, uri)?,
             Command::Whose { room, user } => return self.account_of(&room, user).map(Answer::Whose),
             Command::Ban { room, user } => {
                 let user = self.account_of(&room, user)?;
@@ -114,6 +117,23 @@ impl Signalling {
             Command::Hidden { room, hidden } => self.entry(&room)?.standing.hidden = hidden,
         }
         Ok(Answer::Done { ended: 0 })
+    }
+
+    /// Calls somebody in the name of the owner; of a room that is nobody's, in its own.
+    fn invite(&mut self, now: Instant, room: &str, uri: Uri) -> Result<(), Refusal> {
+        let id = self.entry(room)?.id;
+        let own = format!("sip:{room}@{}", self.settings.domain);
+        let own = self.settings.owner.as_ref().map_or(own, |owner| owner.uri.to_string());
+        let referrer = Address::parse(&own).map_err(|_| Refusal::Unnameable)?;
+        // Other parameters and header fields would say more than whom to call.
+        let caller = Caller { identity: referrer.clone(), aliases: Vec::new(), display_name: None };
+        if uri.has_headers() || self.check_callable(&uri, &caller).is_err() {
+            return Err(Refusal::Uncallable);
+        }
+        self.has_room_for_calls(id, &referrer, 1).map_err(|_| Refusal::TooManyCalls)?;
+        let report = Some(self.open_news(uri.to_string()));
+        self.call_out(now, now, room, Invitation { target: uri, headers: Vec::new(), history: None, referrer, report });
+        Ok(())
     }
 
     /// Who somebody is, where the operator knows them by the URI that was allotted to hide it.

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use sip::event::{EventHeader, Reason, SubscriptionState};
 use sip::{Answer, ClientId, DialogId, Method, Request, TransactionId, Within, reason_phrase};
 
-use super::Signalling;
+use super::{News, Output, Signalling};
 
 /// How long a report goes on at the most: as long as anything that it tells of, with the answers to it.
 const LASTS: Duration = Duration::from_secs(180);
@@ -23,6 +23,8 @@ pub(super) struct Reports {
     opened: u64,
     open: BTreeMap<ReportId, Report>,
     by_notify: BTreeMap<ClientId, ReportId>,
+    /// Those that are nobody's subscription but told to who runs the node, with whom they are about.
+    of_owner: BTreeMap<ReportId, String>,
 }
 
 struct Report {
@@ -81,6 +83,14 @@ impl Signalling {
         self.tell(now, id, told);
     }
 
+    /// Begins a report on a call to this URI whose outcome alone is told, to who runs the node.
+    pub(super) fn open_news(&mut self, uri: String) -> ReportId {
+        self.reports.opened += 1;
+        let id = ReportId(self.reports.opened);
+        self.reports.of_owner.insert(id, uri);
+        id
+    }
+
     /// Something has happened that is not the end.
     pub(super) fn tell_progress(&mut self, now: Instant, id: ReportId, code: u16) {
         let Some(report) = self.reports.open.get_mut(&id) else { return };
@@ -93,8 +103,10 @@ impl Signalling {
 
     /// That is the end.
     pub(super) fn tell_outcome(&mut self, now: Instant, id: Option<ReportId>, code: u16) {
-        if let Some(id) = id {
-            self.tell(now, id, code.max(200));
+        let Some(id) = id else { return };
+        match self.reports.of_owner.remove(&id) {
+            Some(uri) => self.outputs.push_back(Output::News(News::Called { uri, code })),
+            None => self.tell(now, id, code.max(200)),
         }
     }
 

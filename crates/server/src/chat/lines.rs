@@ -61,7 +61,7 @@ pub(super) fn parse<'a>(line: &'a str, domain: &str) -> Line<'a> {
 }
 
 /// The URI of who is meant: a URI, `user@host`, or a bare user name of the domain.
-fn address(who: &str, domain: &str) -> String {
+pub(crate) fn address(who: &str, domain: &str) -> String {
     let who = who.strip_prefix('<').and_then(|who| who.strip_suffix('>')).unwrap_or(who);
     if who.contains(':') {
         who.to_owned()

@@ -161,7 +161,8 @@ pub(super) fn unreachable(server: &Server, error: &io::Error) -> String {
     }
 }
 
-fn place(server: &Server) -> String {
+/// A server, for people.
+pub(crate) fn place(server: &Server) -> String {
     let Server { host, port, transport, .. } = server;
     let over = transport.via_token().to_ascii_lowercase();
     if host.contains(':') { format!("[{host}]:{port} ({over})") } else { format!("{}:{port} ({over})", plain(host)) }

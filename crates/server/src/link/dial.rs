@@ -93,7 +93,19 @@ pub(crate) fn address(what: &str, text: &str) -> anyhow::Result<Uri> {
     uri.with_context(|| format!("{what}: {text:?} is no SIP address; one looks like {example}"))
 }
 
-fn host_port(text: &str, default: u16) -> anyhow::Result<(String, u16)> {
+/// For a client that goes nowhere by TLS.
+///
+/// # Errors
+/// When there is no TLS at all.
+pub(crate) fn no_tls() -> anyhow::Result<Arc<ClientConfig>> {
+    Trust::Nobody.config()
+}
+
+/// A host and perhaps a port that were typed.
+///
+/// # Errors
+/// When they are none.
+pub(crate) fn host_port(text: &str, default: u16) -> anyhow::Result<(String, u16)> {
     let wrong = || format!("--server: {text:?} is no HOST or HOST:PORT");
     let uri = Uri::parse(&format!("sip:{text}")).ok().filter(|uri| uri.user().is_none());
     let uri = uri.with_context(wrong)?;

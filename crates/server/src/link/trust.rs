@@ -20,6 +20,8 @@ pub(super) enum Trust<'a> {
     System,
     /// Those of the authorities in a PEM file, or the very certificates in it.
     File(&'a Path),
+    /// Nobody's.
+    Nobody,
     /// Anybody's: the connection is private, but with whom is not known.
     Anybody,
 }
@@ -44,6 +46,7 @@ impl Trust<'_> {
                 ensure!(!roots.is_empty(), "{} holds no certificate", path.display());
                 builder.with_root_certificates(roots)
             }
+            Self::Nobody => builder.with_root_certificates(RootCertStore::empty()),
             Self::Anybody => {
                 let verifier = Arc::new(Believing(provider));
                 builder.dangerous().with_custom_certificate_verifier(verifier)

@@ -262,6 +262,10 @@ impl Focus {
                     let errands = self.errands.clone();
                     spawn_local(async move { errands.send(Errand::Forget(room)).await });
                 }
+                Output::News(news) => {
+                    let errands = self.errands.clone();
+                    spawn_local(async move { errands.send(Errand::Tell(news)).await });
+                }
                 Output::Finished => {
                     self.ends_at = Some(now + FAREWELL);
                     self.outboxes.values().for_each(|outbox| outbox.close());

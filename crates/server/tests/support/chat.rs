@@ -20,8 +20,13 @@ pub struct Chat {
 
 impl Chat {
     pub fn start(name: &str, arguments: &[&str]) -> Self {
+        Self::start_command("chat", name, arguments)
+    }
+
+    /// Another command that is used like it.
+    pub fn start_command(subcommand: &str, name: &str, arguments: &[&str]) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_tertulia"));
-        command.arg("chat").args(arguments).env_remove("TERTULIA_PASSWORD").env_remove("TERTULIA_ROOM_PASSWORD");
+        command.arg(subcommand).args(arguments).env_remove("TERTULIA_PASSWORD").env_remove("TERTULIA_ROOM_PASSWORD");
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let (tell, lines) = channel();
@@ -74,6 +79,13 @@ impl Chat {
     pub fn interrupt(&self) {
         let id = self.child.id().to_string();
         assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+    }
+
+    /// The line that says how it ended, but for what may come before it of the connection for messages.
+    #[track_caller]
+    pub fn left(&self) -> String {
+        let line = self.line();
+        if line.starts_with("! the connection for messages broke") { self.line() } else { line }
     }
 
     /// Ends the standard input. Gives what is still said, and the exit code.
