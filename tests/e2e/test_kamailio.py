@@ -239,7 +239,7 @@ class Host(Chat):
         password.write_text("wonderland\n")
         self.start(
             "host", "--as", "sip:alice@elsewhere.example", "--server", f"127.0.0.1:{proxy.port}",
-            "--transport", transport, "--password-file", password, *more,
+            "--transport", transport, "--password-file", password, "--quiet", *more,
         )
 
 
@@ -302,7 +302,7 @@ class HostedBehindKamailio(unittest.TestCase):
         dave = Chat.__new__(Chat)
         dave.start(
             "chat", "sip:alice@elsewhere.example", "--as", "sip:dave@elsewhere.example",
-            "--server", f"127.0.0.1:{self.proxy.port}",
+            "--server", f"127.0.0.1:{self.proxy.port}", "--quiet",
         )
         self.addCleanup(dave.kill)
         self.assertRegex(dave.sees(), r"^\* in sip:alice@elsewhere\.example as sip:dave@elsewhere\.example ")

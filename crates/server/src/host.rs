@@ -71,6 +71,9 @@ pub(crate) struct Host {
     /// The nickname to take
     #[arg(long, value_name = "NAME")]
     nick: Option<String>,
+    /// Show what is said and nothing of who comes and goes, and everybody by the address: for scripts
+    #[arg(long)]
+    quiet: bool,
     /// Call somebody into the room
     #[arg(long, value_name = "URI")]
     invite: Vec<String>,
@@ -295,7 +298,8 @@ impl Plan {
         let config =
             client::Config { user_agent: USER_AGENT.to_owned(), wall_clock: Some(wall_clock()), ..Default::default() };
         let mut link = Link::open(Agent::new(config, generators()?), &server, crate::link::dial::no_tls()?).await?;
-        let join = Join::new(&room, self.identity.as_str(), link.destination()?, server.transport, link.local());
+        let mut join = Join::new(&room, self.identity.as_str(), link.destination()?, server.transport, link.local());
+        join.roster = !args.quiet;
         link.agent().join(Instant::now(), join)?;
         let place = Place { room, domain: self.domain(), identity: self.identity.clone(), server };
         let has_passwords = Passwords { own: false, room: false };

@@ -9,7 +9,7 @@ use support::chat::Chat;
 
 /// A host with these options, not yet in its room.
 fn host(options: &[&str]) -> Chat {
-    Chat::start_command("host", "host", options)
+    Chat::start_command("host", "host", &[options, &["--quiet"]].concat())
 }
 
 /// The room of a host, as it says, with the host in it.
@@ -25,7 +25,7 @@ fn room(host: &Chat, identity: &str) -> String {
 #[track_caller]
 fn guest(room: &str, who: &str) -> Chat {
     let identity = format!("sip:{who}@chat.test");
-    let chat = Chat::start(who, &[room, "--as", &identity]);
+    let chat = Chat::start(who, &[room, "--as", &identity, "--quiet"]);
     chat.expect(&format!("* in {room} as {identity} (nicknames, private messages)"));
     chat
 }
@@ -77,7 +77,7 @@ fn people_call_a_host_talk_with_it_and_go_with_it() {
 fn nobody_makes_another_room_at_a_host_s() {
     let alice = host(&["--as", "sip:alice@chat.test"]);
     let uri = room(&alice, "sip:alice@chat.test").replace("alice-room", "lobby");
-    let (lines, code) = Chat::start("bob", &[&uri, "--as", "sip:bob@chat.test"]).end();
+    let (lines, code) = Chat::start("bob", &[&uri, "--as", "sip:bob@chat.test", "--quiet"]).end();
     assert_eq!((lines, code), (vec![format!("! there is no room {uri} (404 Not Found)")], Some(1)));
     alice.interrupt();
     alice.expect_end(&["* left"], 130);
