@@ -84,6 +84,12 @@ impl Dialog {
         &self.call_id
     }
 
+    /// The connection on which the peer was seen last, if it is one: its requests go there while it lasts.
+    #[must_use]
+    pub fn connection(&self) -> Option<ConnectionId> {
+        self.peer.connection
+    }
+
     /// Our Contact, a header field value.
     #[must_use]
     pub fn contact(&self) -> &str {

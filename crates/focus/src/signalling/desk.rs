@@ -80,7 +80,7 @@ impl Signalling {
                 let entry = self.entry(&room)?;
                 entry.policy = Arc::new(policy.as_ref().clone());
                 let (id, home, in_force) = (entry.id, entry.home, entry.policy.clone());
-                self.repaced(id, &policy);
+                self.repaced(now, id, &policy);
                 self.post(home, Letter::Policy { room: id, policy });
                 self.policy_changed(now, &room, &in_force);
             }
@@ -105,7 +105,10 @@ impl Signalling {
                 let entry = self.entry(&room)?;
                 (entry.standing.password, entry.door) = (password, None);
             }
-            Command::Moderator { room, user, is } => mark(&mut self.entry(&room)?.standing.moderators, user, is)?,
+            Command::Moderator { room, user, is } => {
+                mark(&mut self.entry(&room)?.standing.moderators, user, is)?;
+                self.shown_roles(now, &room);
+            }
             Command::Member { room, user, is } => {
                 let members = &mut self.entry(&room)?.standing.members;
                 if !is && members.is_none() {

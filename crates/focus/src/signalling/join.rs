@@ -16,7 +16,7 @@ use super::rooms::{Entry, NoRoom, room_name};
 use super::seat::{Ending, Seat, Stage, Terms};
 use super::{METHODS, Signalling, bodies, registrar};
 use crate::ids::{RoomId, WorkerId};
-use crate::mail::{Join, Letter};
+use crate::mail::{Cause, Join, Letter};
 use crate::settings::{Create, Invitations, Media, RoomPolicy, Settings, SipAddress};
 
 /// The header field of a 200 that tells a private participant by what URI it is known (decision D45).
@@ -276,7 +276,14 @@ impl Signalling {
             }
             Some(Stage::Joining { transaction, .. }) => {
                 let transaction = *transaction;
-                self.refuse_for_now(now, transaction);
+                match ending {
+                    // They may not come again in five seconds either.
+                    Ending::SentAway(_) | Ending::Removed => self.respond(now, transaction, Answer::new(403)),
+                    Ending::Switch(Cause::RoomClosed | Cause::CreatorLeft) => {
+                        self.respond(now, transaction, Answer::new(404));
+                    }
+                    _ => self.refuse_for_now(now, transaction),
+                }
             }
             Some(Stage::Calling) => return self.give_up_call(now, id, 487),
             None => return,
@@ -323,7 +330,7 @@ impl Signalling {
             Stage::Joining { transaction, .. } => drop(self.joining.remove(&transaction)),
             Stage::Seated { dialog, .. } => drop(self.dialogs.remove(&dialog)),
         }
-        self.seat_given_up(now, seat.room, id, &seat.user.identity, ending);
+        self.seat_given_up(now, (seat.room, &seat.name), (id, &seat.user.identity), ending);
         self.free_seat(now, &seat.name, id);
         Some((seat.home, seat.room))
     }

@@ -31,6 +31,10 @@ const LIFETIME: u32 = 3600;
 const LEAST: u32 = 60;
 /// After how many seconds a NOTIFY without an answer is given up (RFC 3261 §17.1.2.2, timer F).
 const NO_ANSWER: u32 = 32;
+/// How often in a row a subscriber may refuse a NOTIFY by a code that does not end its subscription.
+const MAX_REFUSALS: u8 = 5;
+/// How long it is left alone after that.
+const REGRET: Duration = Duration::from_secs(1);
 /// When those are told for whom there was no room in the last round.
 const NEXT_SLICE: Duration = Duration::from_millis(100);
 
@@ -53,6 +57,10 @@ pub(super) struct Told {
     /// When changes were told last.
     pub(super) last: Option<Instant>,
     pub(super) next: Option<Instant>,
+    /// Of how many changes a round told that was cut short.
+    pub(super) unfinished: Option<u64>,
+    /// The last full documents, plain or not, and how many changes they take in.
+    pub(super) full: BTreeMap<bool, (u64, Rendering)>,
 }
 
 /// A request that wants a subscription.
@@ -114,6 +122,11 @@ impl Notifier {
 
     /// Sees to it that what changed in a room is told, as soon as it may be.
     pub(super) fn plan(&mut self, now: Instant, room: RoomId) {
+        self.plan_after(now, now, room);
+    }
+
+    /// The same, not before `earliest`.
+    fn plan_after(&mut self, earliest: Instant, now: Instant, room: RoomId) {
         let Some(told) = self.rosters.get_mut(&room) else { return };
         if !self.subscriptions.has_any(room) {
             told.roster.forget_gone(u64::MAX);
@@ -121,7 +134,7 @@ impl Notifier {
             return told.roster.trim(number);
         }
         if told.next.is_none() {
-            let at = told.last.map_or(now, |last| (last + told.interval).max(now));
+            let at = told.last.map_or(now, |last| (last + told.interval).max(now)).max(earliest);
             told.next = Some(at);
             self.rounds.insert((at, room));
         }
@@ -135,25 +148,41 @@ impl Notifier {
         self.rounds.insert((at, room));
     }
 
-    /// The full document of a room in a form, and what it takes in.
-    fn full(&self, room: RoomId, form: Form) -> Option<(Rendering, u64)> {
-        let roster = &self.rosters.get(&room)?.roster;
-        let rendering = match form {
-            Form::Plain => plain_full(roster.conference()),
-            Form::Xcon | Form::Patches => document::xcon_full(roster.conference()),
-        };
-        Some((rendering, roster.number()))
+    /// A room tells of its changes at another pace.
+    pub(super) fn repace(&mut self, now: Instant, room: RoomId, interval: Duration, full_below: usize) {
+        let Some(told) = self.rosters.get_mut(&room) else { return };
+        (told.interval, told.full_below) = (interval, full_below);
+        if let (Some(next), Some(last)) = (told.next, told.last) {
+            self.plan_at(next.min((last + interval).max(now)), room);
+        }
+    }
+
+    /// The full document of a room in a form, and what it takes in. It is rendered once, whoever asks for it, while nothing changes.
+    fn full(&mut self, room: RoomId, form: Form) -> Option<(Rendering, u64)> {
+        let Told { roster, full, .. } = self.rosters.get_mut(&room)?;
+        let (number, is_plain) = (roster.number(), form == Form::Plain);
+        if let Some((_, rendering)) = full.get(&is_plain).filter(|(known, _)| *known == number) {
+            return Some((rendering.clone(), number));
+        }
+        let rendering =
+            if is_plain { plain_full(roster.conference()) } else { document::xcon_full(roster.conference()) };
+        full.insert(is_plain, (number, rendering.clone()));
+        Some((rendering, number))
+    }
+
+    /// Whether subscribers of a form are always told everything.
+    fn tells_in_full(&self, room: RoomId, form: Form) -> bool {
+        match form {
+            Form::Plain => self.rosters.get(&room).is_some_and(|told| told.roster.len() < told.full_below),
+            Form::Xcon => true,
+            Form::Patches => false,
+        }
     }
 
     /// What subscribers of one form are told who know so many changes.
-    fn news(&self, room: RoomId, form: Form, knows: Option<u64>) -> Option<Rendering> {
+    fn news(&mut self, room: RoomId, form: Form, knows: Option<u64>) -> Option<Rendering> {
         let told = self.rosters.get(&room)?;
-        let in_full = match form {
-            Form::Plain => told.roster.len() < told.full_below,
-            Form::Xcon => true,
-            Form::Patches => false,
-        };
-        let changes = knows.filter(|_| !in_full).and_then(|knows| told.roster.since(knows));
+        let changes = knows.and_then(|knows| told.roster.since(knows));
         let Some(changes) = changes else { return self.full(room, form).map(|(rendering, _)| rendering) };
         if changes.is_empty() {
             return None;
@@ -174,7 +203,9 @@ impl Signalling {
         let entry = self.rooms.get(&name).ok_or(NOT_FOUND)?;
         // Nobody else learns whether somebody is in the room (decision D49), or of a hidden one whether there is it.
         let stranger = if entry.standing.hidden { NOT_FOUND } else { Unfit { code: 403, reason: "" } };
-        let subscriber = self.subscriber(entry.id, &caller.identity).ok_or(stranger)?;
+        let seated = self.subscriber(entry.id, &caller.identity);
+        let ruler = || Subscriber { room: entry.id, account: caller.identity.clone(), own: None };
+        let subscriber = seated.or_else(|| entry.is_ruled_by(caller).then(ruler)).ok_or(stranger)?;
         let wish = match Wish::of(&call.request) {
             Ok(wish) => wish,
             Err(answer) => {
@@ -189,7 +220,7 @@ impl Signalling {
 
     /// Somebody who may see the roster of a room: they have a seat.
     fn subscriber(&self, room: RoomId, identity: &Address) -> Option<Subscriber> {
-        let seat = self.seats_of(room, identity).next()?;
+        let seat = self.seats_of(room, identity).find(|seat| !seat.is_being_called())?;
         Some(Subscriber { room, account: seat.user.identity.clone(), own: seat.own_mark() })
     }
 
@@ -275,6 +306,7 @@ impl Signalling {
             told: 0,
             is_lost: false,
             under_way: None,
+            refusals: 0,
             outdated: 0,
             is_over: false,
         });
@@ -351,9 +383,16 @@ impl Signalling {
             self.notifier.subscriptions.end(id);
         }
         match self.endpoint.request_within(now, dialog, notify) {
-            Ok(client) => self.notifier.subscriptions.sent(id, client, octets),
+            Ok(client) => {
+                let connection = self.connection_of(dialog);
+                self.notifier.subscriptions.sent(id, client, octets, connection);
+            }
             Err(_) => self.unsubscribed(now, id),
         }
+    }
+
+    fn connection_of(&self, dialog: DialogId) -> Option<sip::ConnectionId> {
+        self.endpoint.dialog(dialog).and_then(sip::Dialog::connection)
     }
 
     /// A NOTIFY was answered, or not. Whether it was one.
@@ -366,8 +405,15 @@ impl Signalling {
             // The subscriber is not there any more (RFC 6665 §4.2.2).
             None | Some(404 | 405 | 410 | 416 | 480..=485 | 489 | 501 | 604) => self.unsubscribed(now, id),
             Some(_) if subscription.is_over => self.unsubscribed(now, id),
-            Some(200..300) => {}
-            Some(_) => subscription.is_lost = true,
+            Some(200..300) => subscription.refusals = 0,
+            Some(_) if subscription.refusals >= MAX_REFUSALS => self.unsubscribed(now, id),
+            Some(_) => {
+                subscription.refusals += 1;
+                subscription.is_lost = true;
+                // However short the interval of the room is.
+                self.notifier.plan_after(now + REGRET, now, room);
+                return true;
+            }
         }
         if self.is_behind(id) {
             self.notifier.plan(now, room);
@@ -405,13 +451,17 @@ impl Signalling {
 
     /// A room tells of its changes.
     fn round(&mut self, now: Instant, room: RoomId) {
-        let Some(told) = self.notifier.rosters.get(&room) else { return };
+        let Some(told) = self.notifier.rosters.get_mut(&room) else { return };
         let number = told.roster.number();
+        // Those that a round has reached before it was cut short have their turn in the next one.
+        let due = told.unfinished.take().unwrap_or(number);
         let mut groups: BTreeMap<(Form, Option<u64>), Vec<SubscriptionId>> = BTreeMap::new();
         for id in self.notifier.subscriptions.of_room(room) {
             let Some(subscription) = self.notifier.subscriptions.get(id) else { continue };
-            if subscription.under_way.is_none() && self.is_behind(id) {
-                let knows = (!subscription.is_lost).then_some(subscription.told);
+            let has_turn = subscription.is_lost || subscription.told < due;
+            if subscription.under_way.is_none() && has_turn && self.is_behind(id) {
+                let in_full = subscription.is_lost || self.notifier.tells_in_full(room, subscription.form);
+                let knows = (!in_full).then_some(subscription.told);
                 groups.entry((subscription.form, knows)).or_default().push(id);
             }
         }
@@ -419,9 +469,11 @@ impl Signalling {
         for ((form, knows), members) in groups {
             let news = self.notifier.news(room, form, knows);
             for id in members {
-                if !self.notifier.subscriptions.may_send() {
+                let dialog = self.notifier.subscriptions.get(id).map(|subscription| subscription.dialog);
+                let connection = dialog.and_then(|dialog| self.connection_of(dialog));
+                if !self.notifier.subscriptions.may_send_on(connection) {
                     is_cut_short = true;
-                    break;
+                    continue;
                 }
                 let Some(subscription) = self.notifier.subscriptions.get_mut(id) else { continue };
                 (subscription.told, subscription.is_lost) = (number, false);
@@ -432,6 +484,9 @@ impl Signalling {
             }
         }
         if is_cut_short {
+            if let Some(told) = self.notifier.rosters.get_mut(&room) {
+                told.unfinished = Some(due);
+            }
             return self.notifier.plan_at(now + NEXT_SLICE, room);
         }
         self.round_over(now, room);

@@ -37,11 +37,12 @@ impl Signalling {
         if !std::mem::take(&mut seat.undialed) {
             return self.catch_up(now, id);
         }
-        let Some(Callee { host, port }) = seat.callee() else { return };
+        let Some(Callee { host, port }) = seat.callee() else { return self.catch_up(now, id) };
         match host.parse::<IpAddr>() {
             Ok(address) => self.dial(now, id, &[address], port),
             Err(_) => self.ask(now, Matter::Media { seat: id, port }, Question::Addresses { host }),
         }
+        self.catch_up(now, id);
     }
 
     /// Takes the answer to the room's offer, if there was one and it is new.

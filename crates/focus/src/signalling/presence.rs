@@ -1,5 +1,6 @@
 //! What happens in rooms, as the notifier tells it: rooms come and go, and so do people.
 
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use conference_info::document;
@@ -29,6 +30,8 @@ impl Signalling {
             over_tls_only: entry.policy.roster_over_tls_only,
             last: None,
             next: None,
+            unfinished: None,
+            full: BTreeMap::new(),
         };
         self.notifier.rosters.insert(entry.id, told);
     }
@@ -90,6 +93,18 @@ impl Signalling {
         roles.into_iter().map(str::to_owned).collect()
     }
 
+    /// Who has which say in a room has changed: so is what people are shown as.
+    pub(super) fn shown_roles(&mut self, now: Instant, name: &str) {
+        let Some(room) = self.rooms.get(name).map(|entry| entry.id) else { return };
+        for id in self.seats_in(name, |seat| !seat.is_private) {
+            let (roles, identity) = (self.roles_of(id), self.seats.get(&id).map(|seat| seat.identity.clone()));
+            if let (Some(told), Some(identity)) = (self.notifier.rosters.get_mut(&room), identity) {
+                told.roster.has_roles(&identity, roles);
+            }
+        }
+        self.notifier.plan(now, room);
+    }
+
     /// A session is not heard any more, or is again.
     pub(super) fn shown_muted(&mut self, now: Instant, room: RoomId, id: SeatId, is_muted: bool) {
         let speaks = self.seats.get(&id).is_none_or(Seat::speaks);
@@ -116,11 +131,8 @@ impl Signalling {
     }
 
     /// A room tells of its changes at another pace, or to others.
-    pub(super) fn repaced(&mut self, room: RoomId, policy: &RoomPolicy) {
-        if let Some(told) = self.notifier.rosters.get_mut(&room) {
-            (told.interval, told.full_below) = (policy.roster_interval, policy.roster_full_below);
-            told.over_tls_only = policy.roster_over_tls_only;
-        }
+    pub(super) fn repaced(&mut self, now: Instant, room: RoomId, policy: &RoomPolicy) {
+        self.notifier.repace(now, room, policy.roster_interval, policy.roster_full_below);
     }
 
     /// A name for an endpoint, drawn by lot: it tells nothing of the device (a UUID, RFC 4122 §4.4).
@@ -140,22 +152,22 @@ impl Signalling {
     pub(super) fn seat_given_up(
         &mut self,
         now: Instant,
-        room: RoomId,
-        id: SeatId,
-        account: &Address,
+        (room, name): (RoomId, &str),
+        (id, account): (SeatId, &Address),
         ending_by: Option<Ending>,
     ) {
         let when = date_time(self.settings.epoch.unix_at(now).as_secs());
         if let Some(told) = self.notifier.rosters.get_mut(&room) {
             told.roster.departs(id, departure(ending_by, when));
         }
-        if self.seats_of(room, account).next().is_some() {
+        let is_there = self.seats_of(room, account).any(|seat| !seat.is_being_called());
+        if is_there || self.rooms.get(name).is_some_and(|entry| entry.is_ruled_by_user(account)) {
             return;
         }
-        let subscriptions = &self.notifier.subscriptions;
-        let theirs = |id: &SubscriptionId| subscriptions.get(*id).is_some_and(|it| it.subscriber == *account);
-        for id in subscriptions.of_room(room).filter(theirs).collect::<Vec<_>>() {
-            self.notify(now, id, ending(Reason::NoResource), None);
+        for id in self.notifier.subscriptions.of_user(room, account) {
+            if self.notifier.subscriptions.get(id).is_some_and(|subscription| !subscription.is_over) {
+                self.notify(now, id, ending(Reason::NoResource), None);
+            }
         }
     }
 

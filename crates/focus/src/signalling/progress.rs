@@ -39,6 +39,8 @@ struct Report {
     next: Option<u16>,
     /// Whether its subscriber wants no more of it.
     given_up: bool,
+    /// Whether it has been told that nothing more is.
+    is_over: bool,
 }
 
 impl Signalling {
@@ -47,8 +49,17 @@ impl Signalling {
         self.reports.opened += 1;
         let id = ReportId(self.reports.opened);
         let event = EventHeader::new("refer").with_id(cseq.to_string());
-        let report =
-            Report { dialog, event, began: now, told: 0, steps: 0, under_way: false, next: None, given_up: false };
+        let report = Report {
+            dialog,
+            event,
+            began: now,
+            told: 0,
+            steps: 0,
+            under_way: false,
+            next: None,
+            given_up: false,
+            is_over: false,
+        };
         self.reports.open.insert(id, report);
         self.tell_progress(now, id, 100);
         id
@@ -124,6 +135,7 @@ impl Signalling {
             0..200 => SubscriptionState::Active { expires },
             _ => SubscriptionState::terminated(Reason::NoResource),
         };
+        report.is_over = state.is_terminated();
         let notify = Within::new(Method::NOTIFY)
             .header("Event", report.event.to_string())
             .header("Subscription-State", state.to_string())
@@ -144,8 +156,7 @@ impl Signalling {
         let Some(report) = self.reports.open.get_mut(&id) else { return };
         report.under_way = false;
         match report.next.take() {
-            None if report.given_up => self.close_report(now, id),
-            _ if !taken || report.told >= 200 => self.close_report(now, id),
+            _ if !taken || report.is_over => self.close_report(now, id),
             Some(code) => self.tell(now, id, code),
             None => {}
         }

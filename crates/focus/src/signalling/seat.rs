@@ -72,6 +72,11 @@ impl Seat {
         self.is_private.then(|| self.identity.as_str().to_owned())
     }
 
+    /// Whether it is kept for somebody who has not answered yet.
+    pub(super) fn is_being_called(&self) -> bool {
+        matches!(self.stage, Stage::Calling)
+    }
+
     /// Whether the participant sends messages at all.
     pub(super) fn speaks(&self) -> bool {
         !self.is_muted && self.media.of_caller(&self.policy).0.speaks

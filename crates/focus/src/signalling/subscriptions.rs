@@ -6,7 +6,7 @@ use std::time::Instant;
 use conference_info::{CONFERENCE_INFO, XCON_CONFERENCE_INFO, XCON_CONFERENCE_INFO_DIFF};
 use room::Address;
 use sip::typed::MediaType;
-use sip::{ClientId, DialogId};
+use sip::{ClientId, ConnectionId, DialogId};
 
 use crate::ids::RoomId;
 
@@ -18,6 +18,9 @@ const MAX_OF_USER: usize = 32;
 const MAX_PENDING: usize = 4;
 /// How many octets of documents may be under way, unanswered. Beyond, changes wait and new subscribers get 503.
 const MAX_UNDER_WAY: usize = 64 * 1024 * 1024;
+
+/// How many of them may be on one connection, which its other users share: well below what the shell lets wait there.
+const MAX_ON_CONNECTION: usize = 256 * 1024;
 
 /// A subscription. Never used again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -93,6 +96,8 @@ pub(super) struct Subscription {
     pub(super) under_way: Option<ClientId>,
     /// Those before it that have none: what becomes of them is of no interest any more.
     pub(super) outdated: usize,
+    /// How many NOTIFYs in a row were refused by codes that do not end it.
+    pub(super) refusals: u8,
     /// Whether that NOTIFY is the last one.
     pub(super) is_over: bool,
 }
@@ -104,12 +109,14 @@ pub(super) struct Subscriptions {
     in_dialogs: BTreeMap<DialogId, BTreeSet<SubscriptionId>>,
     /// Those that can still be told something.
     in_rooms: BTreeMap<RoomId, BTreeSet<SubscriptionId>>,
-    /// How many each user has, those among them that are over and whose last NOTIFY has no answer.
-    of_users: BTreeMap<(RoomId, Address), usize>,
+    /// Those of each user, those among them that are over and whose last NOTIFY has no answer.
+    of_users: BTreeMap<(RoomId, Address), BTreeSet<SubscriptionId>>,
     expiries: BTreeSet<(Instant, SubscriptionId)>,
-    /// Those without an answer, and the octets of their documents.
-    notifies: BTreeMap<ClientId, (SubscriptionId, usize)>,
+    /// Those without an answer, the octets of their documents, and the connections that these are on.
+    notifies: BTreeMap<ClientId, (SubscriptionId, usize, Option<ConnectionId>)>,
     octets: usize,
+    /// Octets without an answer on each connection: a proxy has one for many.
+    on_connections: BTreeMap<ConnectionId, usize>,
     made: u64,
 }
 
@@ -152,7 +159,7 @@ impl Subscriptions {
 
     /// Whether another one fits.
     pub(super) fn may_add(&self, room: RoomId, subscriber: &Address) -> Result<(), TooMany> {
-        let own = self.of_users.get(&(room, subscriber.clone())).copied().unwrap_or_default();
+        let own = self.of_users.get(&(room, subscriber.clone())).map_or(0, BTreeSet::len);
         if own >= MAX_OF_USER {
             Err(TooMany::OfUser)
         } else if self.all.len() >= MAX_SUBSCRIPTIONS || !self.may_send() {
@@ -162,9 +169,20 @@ impl Subscriptions {
         }
     }
 
+    /// Those of a user in a room.
+    pub(super) fn of_user(&self, room: RoomId, subscriber: &Address) -> Vec<SubscriptionId> {
+        self.of_users.get(&(room, subscriber.clone())).into_iter().flatten().copied().collect()
+    }
+
     /// Whether another document may set out.
     pub(super) fn may_send(&self) -> bool {
         self.octets < MAX_UNDER_WAY
+    }
+
+    /// The same for a document on this connection. One is always taken that nothing waits before.
+    pub(super) fn may_send_on(&self, connection: Option<ConnectionId>) -> bool {
+        let waiting = connection.and_then(|connection| self.on_connections.get(&connection)).copied();
+        self.may_send() && waiting.is_none_or(|waiting| waiting < MAX_ON_CONNECTION)
     }
 
     pub(super) fn add(&mut self, subscription: Subscription) -> SubscriptionId {
@@ -172,7 +190,7 @@ impl Subscriptions {
         let id = SubscriptionId(self.made);
         self.in_dialogs.entry(subscription.dialog).or_default().insert(id);
         self.in_rooms.entry(subscription.room).or_default().insert(id);
-        *self.of_users.entry((subscription.room, subscription.subscriber.clone())).or_default() += 1;
+        self.of_users.entry((subscription.room, subscription.subscriber.clone())).or_default().insert(id);
         self.expiries.insert((subscription.until, id));
         self.all.insert(id, subscription);
         id
@@ -202,14 +220,23 @@ impl Subscriptions {
     }
 
     /// A NOTIFY has set out, with a document of so many octets.
-    pub(super) fn sent(&mut self, id: SubscriptionId, client: ClientId, octets: usize) {
+    pub(super) fn sent(
+        &mut self,
+        id: SubscriptionId,
+        client: ClientId,
+        octets: usize,
+        connection: Option<ConnectionId>,
+    ) {
         let Some(subscription) = self.all.get_mut(&id) else { return };
         // A second one may only follow where a SUBSCRIBE wants an answer at once, or the end.
         if subscription.under_way.replace(client).is_some() {
             subscription.outdated += 1;
         }
-        self.notifies.insert(client, (id, octets));
+        self.notifies.insert(client, (id, octets, connection));
         self.octets += octets;
+        if let Some(connection) = connection {
+            *self.on_connections.entry(connection).or_default() += octets;
+        }
     }
 
     pub(super) fn get_mut(&mut self, id: SubscriptionId) -> Option<&mut Subscription> {
@@ -218,8 +245,16 @@ impl Subscriptions {
 
     /// A NOTIFY has its answer, or will have none. Whether it was one, and whose last one it was.
     pub(super) fn answered(&mut self, client: ClientId) -> (bool, Option<SubscriptionId>) {
-        let Some((id, octets)) = self.notifies.remove(&client) else { return (false, None) };
+        let Some((id, octets, connection)) = self.notifies.remove(&client) else { return (false, None) };
         self.octets = self.octets.saturating_sub(octets);
+        if let Some(connection) = connection
+            && let Some(waiting) = self.on_connections.get_mut(&connection)
+        {
+            *waiting = waiting.saturating_sub(octets);
+            if *waiting == 0 {
+                self.on_connections.remove(&connection);
+            }
+        }
         let Some(subscription) = self.all.get_mut(&id) else { return (true, None) };
         if subscription.under_way.take_if(|last| *last == client).is_some() {
             return (true, Some(id));
@@ -250,8 +285,8 @@ impl Subscriptions {
         let subscription = self.all.remove(&id)?;
         let user = (subscription.room, subscription.subscriber.clone());
         if let Some(own) = self.of_users.get_mut(&user) {
-            *own -= 1;
-            if *own == 0 {
+            own.remove(&id);
+            if own.is_empty() {
                 self.of_users.remove(&user);
             }
         }

@@ -174,12 +174,17 @@ impl Room {
         }
     }
 
-    /// A session leaves its nickname to another of its user, who has none: nobody sees a difference.
+    /// A session leaves its nickname to another of its user, who has none: nobody sees a difference. One that others know by
+    /// its user's own address and one that hides it have nothing in common that others could see.
     pub(super) fn hand_over_nickname(&mut self, now: Instant, from: SeatId, to: SeatId) {
         let has_none = |seat: &Seat| seat.nickname.is_none() && seat.pending.is_none();
-        if !self.roster.seat(to).is_some_and(has_none) {
+        let is_hidden = |seat: &Seat| seat.identity != seat.account;
+        let hides = |id| self.roster.seat(id).map(is_hidden);
+        if !self.roster.seat(to).is_some_and(has_none) || hides(from) != hides(to) {
             return;
         }
+        let Some(identity) = self.roster.seat(to).map(|seat| seat.identity.clone()) else { return };
+        let shown = self.roster.shown(&identity);
         let Some(seat) = self.roster.seat_mut(from) else { return };
         let account = seat.account.clone();
         let Some(granted) = seat.nickname.take() else { return };
@@ -197,6 +202,7 @@ impl Room {
         if let Some(seat) = self.roster.seat_mut(to) {
             seat.nickname = Some(granted);
         }
+        self.report_shown(identity, shown);
     }
 
     fn release_in_domain(&mut self, seat: SeatId, nickname: &Nickname) {
