@@ -338,9 +338,9 @@ impl Signalling {
     /// Answers a SUBSCRIBE with everything.
     fn tell_all(&mut self, now: Instant, id: SubscriptionId) {
         let Some(subscription) = self.notifier.subscriptions.get(id) else { return };
-        let is_over = subscription.until <= now;
-        let full = self.notifier.full(subscription.room, subscription.form);
-        let state = if is_over { ending(Reason::Timeout) } else { active(now, subscription.until) };
+        let (room, form, until) = (subscription.room, subscription.form, subscription.until);
+        let full = self.notifier.full(room, form);
+        let state = if until <= now { ending(Reason::Timeout) } else { active(now, until) };
         self.notify(now, id, state, full.as_ref().map(|(rendering, _)| rendering));
         if let (Some(subscription), Some((_, number))) = (self.notifier.subscriptions.get_mut(id), full) {
             subscription.told = number;

@@ -183,8 +183,9 @@ impl Room {
         if !self.roster.seat(to).is_some_and(has_none) || hides(from) != hides(to) {
             return;
         }
-        let Some(identity) = self.roster.seat(to).map(|seat| seat.identity.clone()) else { return };
-        let shown = self.roster.shown(&identity);
+        let identities = [from, to].map(|id| self.roster.seat(id).map(|seat| seat.identity.clone()));
+        let [Some(old), Some(new)] = identities else { return };
+        let (old_shown, new_shown) = (self.roster.shown(&old), self.roster.shown(&new));
         let Some(seat) = self.roster.seat_mut(from) else { return };
         let account = seat.account.clone();
         let Some(granted) = seat.nickname.take() else { return };
@@ -202,7 +203,10 @@ impl Room {
         if let Some(seat) = self.roster.seat_mut(to) {
             seat.nickname = Some(granted);
         }
-        self.report_shown(identity, shown);
+        if old != new {
+            self.report_shown(old, old_shown);
+        }
+        self.report_shown(new, new_shown);
     }
 
     fn release_in_domain(&mut self, seat: SeatId, nickname: &Nickname) {
