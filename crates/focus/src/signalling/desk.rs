@@ -92,8 +92,12 @@ impl Signalling {
             Command::Whose { room, user } => return self.account_of(&room, user).map(Answer::Whose),
             Command::Ban { room, user } => {
                 let user = self.account_of(&room, user)?;
-                self.entry(&room)?.standing.banned.insert(user.clone());
-                return Ok(Answer::Done { ended: self.send_away(now, &room, &user, BANNED, None) });
+                let entry = self.entry(&room)?;
+                entry.standing.banned.insert(user.clone());
+                let id = entry.id;
+                let ended = self.send_away(now, &room, &user, BANNED, None);
+                self.ask_watchers_again(now, id);
+                return Ok(Answer::Done { ended });
             }
             Command::Unban { room, user } => mark(&mut self.entry(&room)?.standing.banned, user, false)?,
             Command::Mute { room, user } => self.mute(now, &room, user, true)?,
@@ -102,7 +106,12 @@ impl Signalling {
                 let entry = self.entry(&room)?;
                 (entry.standing.password, entry.door) = (password, None);
             }
-            Command::Moderator { room, user, is } => mark(&mut self.entry(&room)?.standing.moderators, user, is)?,
+            Command::Moderator { room, user, is } => {
+                let entry = self.entry(&room)?;
+                mark(&mut entry.standing.moderators, user, is)?;
+                let id = entry.id;
+                self.ask_watchers_again(now, id);
+            }
             Command::Member { room, user, is } => {
                 let members = &mut self.entry(&room)?.standing.members;
                 if !is && members.is_none() {

@@ -170,7 +170,10 @@ impl Signalling {
         let entry = self.rooms.get(&name).ok_or(NOT_FOUND)?;
         // Nobody else learns whether somebody is in the room (decision D49), or of a hidden one whether there is it.
         let stranger = if entry.standing.hidden { NOT_FOUND } else { Unfit { code: 403, reason: "" } };
-        let subscriber = self.subscriber(entry.id, &caller.identity).ok_or(stranger)?;
+        let seated = self.subscriber(entry.id, &caller.identity);
+        let rules = entry.is_ruled_by(caller) && entry.admits(caller);
+        let ruler = || Subscriber { room: entry.id, account: caller.identity.clone(), own: None };
+        let subscriber = seated.or_else(|| rules.then(ruler)).ok_or(stranger)?;
         let wish = match Wish::of(&call.request) {
             Ok(wish) => wish,
             Err(answer) => {
@@ -183,7 +186,7 @@ impl Signalling {
         self.grant(now, call.transaction, wish, subscriber, contact)
     }
 
-    /// Somebody who may see the roster of a room: they have a seat.
+    /// Somebody who may see the roster of a room because they have a seat.
     fn subscriber(&self, room: RoomId, identity: &Address) -> Option<Subscriber> {
         let seat = self.seats_of(room, identity).next()?;
         Some(Subscriber { room, account: seat.user.identity.clone(), own: seat.own_mark() })
@@ -220,8 +223,9 @@ impl Signalling {
             return Some(Subscriber { room: seat.room, account: seat.user.identity.clone(), own: seat.own_mark() });
         }
         let of_dialog = self.notifier.subscriptions.of_dialog(dialog);
-        let known = of_dialog.into_iter().find_map(|id| self.notifier.subscriptions.get(id))?;
-        self.subscriber(known.room, &known.subscriber)
+        let mut known = of_dialog.into_iter().filter_map(|id| self.notifier.subscriptions.get(id));
+        let known = known.find(|known| !known.is_over)?;
+        Some(Subscriber { room: known.room, account: known.subscriber.clone(), own: known.own.clone() })
     }
 
     fn contact_in(&self, dialog: DialogId) -> Option<String> {

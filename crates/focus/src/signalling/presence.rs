@@ -151,6 +151,16 @@ impl Signalling {
         }
     }
 
+    /// Whoever watches a room without a seat in it has to show again that they may: they subscribe anew at once, or not.
+    pub(super) fn ask_watchers_again(&mut self, now: Instant, room: RoomId) {
+        let subscriptions = &self.notifier.subscriptions;
+        let has_seat = |subscriber: &Address| self.seats_of(room, subscriber).next().is_some();
+        let is_seatless = |id: &SubscriptionId| subscriptions.get(*id).is_some_and(|it| !has_seat(&it.subscriber));
+        for id in subscriptions.of_room(room).filter(is_seatless).collect::<Vec<_>>() {
+            self.notify(now, id, ending(Reason::Deactivated), None);
+        }
+    }
+
     /// The node ends: whoever still has a subscription makes it anew where they find a focus (RFC 6665 §4.1.3).
     pub(super) fn end_subscriptions(&mut self, now: Instant) {
         let rooms: Vec<RoomId> = self.notifier.rosters.keys().copied().collect();
