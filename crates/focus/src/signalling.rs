@@ -431,6 +431,10 @@ impl Signalling {
                 self.referred_within(now, transaction, &request, (dialog, source));
             }
             Event::Request { transaction, request, source, dialog: Some(dialog) } => {
+                if self.has_to_prove(&request, dialog, &source) {
+                    let purpose = Purpose::Within(dialog);
+                    return self.called(now, Call { purpose, transaction, request, source });
+                }
                 self.asked_within(now, transaction, &request, (dialog, source));
             }
             Event::Cancelled { transaction } => self.cancelled(now, transaction),
@@ -483,6 +487,25 @@ impl Signalling {
         } else {
             self.asked_of_server(now, transaction, &request);
         }
+    }
+
+    /// Whether a request that would move a dialog to another address has to prove whose it is. Its tags are no secret of whoever
+    /// has them, and a datagram's source is easily forged: what is sent to who asks may be a thousand times as long (threat T16).
+    fn has_to_prove(&self, request: &Request, dialog: DialogId, source: &Source) -> bool {
+        let moves = [Method::INVITE, Method::UPDATE, Method::SUBSCRIBE].contains(&request.method);
+        let is_elsewhere = self.endpoint.dialog(dialog).is_some_and(|dialog| !dialog.is_from_peer(source));
+        // Who was called may be nobody's user.
+        let seat = self.dialogs.get(&dialog).and_then(|id| self.seats.get(id));
+        let can_prove = self.authenticator.is_some() && seat.is_none_or(|seat| seat.invited_by.is_none());
+        moves && source.transport == sip::Transport::Udp && is_elsewhere && can_prove
+    }
+
+    /// A request within a dialog by somebody who is known: it is theirs, or nothing of it is done.
+    fn proven_within(&mut self, now: Instant, call: &Call, caller: &admission::Caller, dialog: DialogId) {
+        if !self.owns_dialog(dialog, caller) {
+            return self.respond(now, call.transaction, sip::Answer::new(403));
+        }
+        self.asked_within(now, call.transaction, &call.request, (dialog, call.source));
     }
 
     /// A request within a dialog; its BYE is the endpoint's affair.

@@ -334,6 +334,35 @@ fn everybody_is_told_of_everybody_who_comes_and_goes_however_short_their_visit()
     }
 }
 
+// CONFORMANCE 4575-008 4575-025
+#[test]
+fn who_moderates_watches_without_a_seat_as_long_as_they_do() {
+    let alice = || Address::parse("sip:alice@chat.example.com").unwrap();
+    let lobby = || "lobby".to_owned();
+    let demote = Command::Moderator { room: lobby(), user: alice(), is: false };
+    for order in [demote, Command::Ban { room: lobby(), user: alice() }] {
+        let mut chat = moderated();
+        let bob = chat.join("bob");
+        assert_eq!(chat.watch("carol", &[EVENT]).unwrap_err().code(), 403);
+        let watcher = chat.watch("alice", &[EVENT]).unwrap();
+        let told = chat.notified(watcher).unwrap();
+        assert!(told.body.contains("sip:bob@") && !told.body.contains("sip:alice@"), "{}", told.body);
+        chat.join("carol");
+        assert!(chat.notified(watcher).unwrap().body.contains("sip:carol@"));
+        assert_eq!(chat.subscribe(watcher, &["Event: conference;id=2"]).code(), 200);
+        chat.notified(watcher).unwrap();
+        watch(&mut chat, bob, &[]);
+        // Who does not moderate any more is told to come again, and may not.
+        assert_eq!(chat.stage.order(order), Answer::Done { ended: 0 });
+        for _ in 0..2 {
+            let last = chat.notified(watcher).unwrap();
+            assert_eq!(last.header("Subscription-State"), Some("terminated;reason=deactivated"));
+        }
+        assert_eq!(chat.watch("alice", &[EVENT]).unwrap_err().code(), 403);
+        assert_eq!(chat.stage.node.signalling().subscriptions(), 1, "Bob's");
+    }
+}
+
 /// The lobby's roster is for TLS alone.
 fn over_tls_only(policy: &mut RoomPolicy) {
     policy.roster_over_tls_only = true;

@@ -9,7 +9,7 @@ use room::{Address, SeatId};
 use sip::auth::{Algorithm, Authorization, Verdict, find_authorization};
 use sip::locate::{Answer as Found, Query};
 use sip::typed::NameAddr;
-use sip::{Request, Source, TransactionId};
+use sip::{DialogId, Request, Source, TransactionId};
 
 use super::seat::Ending;
 use super::{Account, Answer, Output, Phase, Question, QuestionId, Signalling};
@@ -37,6 +37,8 @@ pub(super) enum Purpose {
     Options,
     /// A REFER wants something of a room (RFC 3515).
     Refer,
+    /// A request within a dialog comes from elsewhere than those before.
+    Within(DialogId),
 }
 
 /// A request whose sender is being made sure of.
@@ -314,6 +316,14 @@ struct Unproven {
     stale: bool,
 }
 
+/// Octets of a name for people. It stands in every roster: what is beyond is cut.
+const MAX_NAME: usize = 256;
+
+fn short(name: &str) -> String {
+    let fits = (0..=MAX_NAME.min(name.len())).rev().find(|at| name.is_char_boundary(*at));
+    name.get(..fits.unwrap_or_default()).unwrap_or_default().to_owned()
+}
+
 /// What the From of a request says.
 struct From {
     address: Address,
@@ -327,7 +337,8 @@ impl From {
     }
 
     fn read(from: NameAddr) -> Option<Self> {
-        Some(Self { address: Address::parse(from.uri.as_str()).ok()?, display_name: from.display })
+        let display_name = from.display.map(|name| short(&name));
+        Some(Self { address: Address::parse(from.uri.as_str()).ok()?, display_name })
     }
 
     /// The caller: known by the account's address where there is one, and by what stands in From as well.

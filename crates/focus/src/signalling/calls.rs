@@ -43,6 +43,8 @@ pub(super) struct Invitation {
     pub(super) history: Option<Arc<str>>,
     /// Who wants it so.
     pub(super) referrer: Address,
+    /// By what others know them: while they are private, by the URI of their seat, even after they have gone.
+    pub(super) shown: String,
     /// By what those are found who want to know what comes of it.
     pub(super) report: Option<ReportId>,
 }
@@ -225,7 +227,7 @@ impl Signalling {
             return self.give_up_call(now, id, 403);
         }
         let is_muted = entry.standing.silences(&callee.known_as());
-        let invited_by = self.shown_as(entry.id, &call.invitation.referrer);
+        let invited_by = call.invitation.shown.clone();
         let (room, home, policy, name) = (entry.id, entry.home, entry.policy.clone(), call.name.clone());
         let transport = ways.iter().find_map(|way| way.transport);
         if let Some(call) = self.calls.under_way.get_mut(&id) {
@@ -264,7 +266,7 @@ impl Signalling {
     }
 
     /// By what others know somebody: who is private, by the URI of their seat.
-    fn shown_as(&self, room: RoomId, user: &Address) -> String {
+    pub(super) fn shown_as(&self, room: RoomId, user: &Address) -> String {
         let private = self.seats_of(room, user).find(|seat| seat.is_private);
         private.map_or(user, |seat| &seat.identity).as_str().to_owned()
     }

@@ -95,8 +95,12 @@ impl Signalling {
             Command::Whose { room, user } => return self.account_of(&room, user).map(Answer::Whose),
             Command::Ban { room, user } => {
                 let user = self.account_of(&room, user)?;
-                self.entry(&room)?.standing.banned.insert(user.clone());
-                return Ok(Answer::Done { ended: self.send_away(now, &room, &user, BANNED, None) });
+                let entry = self.entry(&room)?;
+                entry.standing.banned.insert(user.clone());
+                let id = entry.id;
+                let ended = self.send_away(now, &room, &user, BANNED, None);
+                self.ask_watchers_again(now, id);
+                return Ok(Answer::Done { ended });
             }
             Command::Unban { room, user } => mark(&mut self.entry(&room)?.standing.banned, user, false)?,
             Command::Mute { room, user } => self.mute(now, &room, user, true)?,
@@ -106,7 +110,10 @@ impl Signalling {
                 (entry.standing.password, entry.door) = (password, None);
             }
             Command::Moderator { room, user, is } => {
-                mark(&mut self.entry(&room)?.standing.moderators, user, is)?;
+                let entry = self.entry(&room)?;
+                mark(&mut entry.standing.moderators, user, is)?;
+                let id = entry.id;
+                self.ask_watchers_again(now, id);
                 self.shown_roles(now, &room);
             }
             Command::Member { room, user, is } => {
@@ -135,7 +142,12 @@ impl Signalling {
         }
         self.has_room_for_calls(id, &referrer, 1).map_err(|_| Refusal::TooManyCalls)?;
         let report = Some(self.open_news(uri.to_string()));
-        self.call_out(now, now, room, Invitation { target: uri, headers: Vec::new(), history: None, referrer, report });
+        self.call_out(
+            now,
+            now,
+            room,
+            Invitation { target: uri, headers: Vec::new(), history: None, shown: own, referrer, report },
+        );
         Ok(())
     }
 

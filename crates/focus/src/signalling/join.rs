@@ -34,6 +34,10 @@ impl Signalling {
             Purpose::Register => self.register(now, call, &caller),
             Purpose::Options => self.tell_of_room(now, call, &caller),
             Purpose::Subscribe => self.subscribe(now, call, &caller),
+            Purpose::Within(dialog) => {
+                self.proven_within(now, call, &caller, dialog);
+                Ok(())
+            }
         };
         if let Err(unfit) = result {
             self.refuse(now, call.transaction, unfit);

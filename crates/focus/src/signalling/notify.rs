@@ -33,8 +33,6 @@ const LEAST: u32 = 60;
 const NO_ANSWER: u32 = 32;
 /// How often in a row a subscriber may refuse a NOTIFY by a code that does not end its subscription.
 const MAX_REFUSALS: u8 = 5;
-/// How long it is left alone after that.
-const REGRET: Duration = Duration::from_secs(1);
 /// When those are told for whom there was no room in the last round.
 const NEXT_SLICE: Duration = Duration::from_millis(100);
 
@@ -122,11 +120,6 @@ impl Notifier {
 
     /// Sees to it that what changed in a room is told, as soon as it may be.
     pub(super) fn plan(&mut self, now: Instant, room: RoomId) {
-        self.plan_after(now, now, room);
-    }
-
-    /// The same, not before `earliest`.
-    fn plan_after(&mut self, earliest: Instant, now: Instant, room: RoomId) {
         let Some(told) = self.rosters.get_mut(&room) else { return };
         if !self.subscriptions.has_any(room) {
             told.roster.forget_gone(u64::MAX);
@@ -134,7 +127,7 @@ impl Notifier {
             return told.roster.trim(number);
         }
         if told.next.is_none() {
-            let at = told.last.map_or(now, |last| (last + told.interval).max(now)).max(earliest);
+            let at = told.last.map_or(now, |last| (last + told.interval).max(now));
             told.next = Some(at);
             self.rounds.insert((at, room));
         }
@@ -204,8 +197,9 @@ impl Signalling {
         // Nobody else learns whether somebody is in the room (decision D49), or of a hidden one whether there is it.
         let stranger = if entry.standing.hidden { NOT_FOUND } else { Unfit { code: 403, reason: "" } };
         let seated = self.subscriber(entry.id, &caller.identity);
+        let rules = entry.is_ruled_by(caller) && entry.admits(caller);
         let ruler = || Subscriber { room: entry.id, account: caller.identity.clone(), own: None };
-        let subscriber = seated.or_else(|| entry.is_ruled_by(caller).then(ruler)).ok_or(stranger)?;
+        let subscriber = seated.or_else(|| rules.then(ruler)).ok_or(stranger)?;
         let wish = match Wish::of(&call.request) {
             Ok(wish) => wish,
             Err(answer) => {
@@ -218,7 +212,7 @@ impl Signalling {
         self.grant(now, call.transaction, wish, subscriber, contact)
     }
 
-    /// Somebody who may see the roster of a room: they have a seat.
+    /// Somebody who may see the roster of a room because they have a seat.
     fn subscriber(&self, room: RoomId, identity: &Address) -> Option<Subscriber> {
         let seat = self.seats_of(room, identity).find(|seat| !seat.is_being_called())?;
         Some(Subscriber { room, account: seat.user.identity.clone(), own: seat.own_mark() })
@@ -254,13 +248,25 @@ impl Signalling {
         }
     }
 
+    /// Whether a dialog is that of a seat or a subscription of somebody's.
+    pub(super) fn owns_dialog(&self, dialog: DialogId, caller: &Caller) -> bool {
+        let seat = self.dialogs.get(&dialog).and_then(|id| self.seats.get(id));
+        let mut theirs = self.notifier.subscriptions.of_dialog(dialog).into_iter();
+        seat.is_some_and(|seat| seat.user.is_same(caller))
+            || theirs.any(|id| {
+                let subscription = self.notifier.subscriptions.get(id);
+                subscription.is_some_and(|subscription| subscription.subscriber == caller.identity)
+            })
+    }
+
     fn subscriber_within(&self, dialog: DialogId) -> Option<Subscriber> {
         if let Some(seat) = self.dialogs.get(&dialog).and_then(|id| self.seats.get(id)) {
             return Some(Subscriber { room: seat.room, account: seat.user.identity.clone(), own: seat.own_mark() });
         }
         let of_dialog = self.notifier.subscriptions.of_dialog(dialog);
-        let known = of_dialog.into_iter().find_map(|id| self.notifier.subscriptions.get(id))?;
-        self.subscriber(known.room, &known.subscriber)
+        let mut known = of_dialog.into_iter().filter_map(|id| self.notifier.subscriptions.get(id));
+        let known = known.find(|known| !known.is_over)?;
+        Some(Subscriber { room: known.room, account: known.subscriber.clone(), own: known.own.clone() })
     }
 
     fn contact_in(&self, dialog: DialogId) -> Option<String> {
@@ -410,9 +416,6 @@ impl Signalling {
             Some(_) => {
                 subscription.refusals += 1;
                 subscription.is_lost = true;
-                // However short the interval of the room is.
-                self.notifier.plan_after(now + REGRET, now, room);
-                return true;
             }
         }
         if self.is_behind(id) {

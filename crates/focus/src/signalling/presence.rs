@@ -133,6 +133,9 @@ impl Signalling {
     /// A room tells of its changes at another pace, or to others.
     pub(super) fn repaced(&mut self, now: Instant, room: RoomId, policy: &RoomPolicy) {
         self.notifier.repace(now, room, policy.roster_interval, policy.roster_full_below);
+        if let Some(told) = self.notifier.rosters.get_mut(&room) {
+            told.over_tls_only = policy.roster_over_tls_only;
+        }
     }
 
     /// A name for an endpoint, drawn by lot: it tells nothing of the device (a UUID, RFC 4122 §4.4).
@@ -168,6 +171,16 @@ impl Signalling {
             if self.notifier.subscriptions.get(id).is_some_and(|subscription| !subscription.is_over) {
                 self.notify(now, id, ending(Reason::NoResource), None);
             }
+        }
+    }
+
+    /// Whoever watches a room without a seat in it has to show again that they may: they subscribe anew at once, or not.
+    pub(super) fn ask_watchers_again(&mut self, now: Instant, room: RoomId) {
+        let subscriptions = &self.notifier.subscriptions;
+        let has_seat = |subscriber: &Address| self.seats_of(room, subscriber).next().is_some();
+        let is_seatless = |id: &SubscriptionId| subscriptions.get(*id).is_some_and(|it| !has_seat(&it.subscriber));
+        for id in subscriptions.of_room(room).filter(is_seatless).collect::<Vec<_>>() {
+            self.notify(now, id, ending(Reason::Deactivated), None);
         }
     }
 

@@ -137,6 +137,7 @@ impl Signalling {
         // Who is private in the room is not named to who is called (RFC 7701 §5.2).
         let is_private = self.seats_of(room, &referral.user.identity).any(|seat| seat.is_private);
         let referred_by = referred_by.filter(|_| !is_private);
+        let shown = self.shown_as(room, &referral.user.identity);
         let (targets, history) = match asked {
             Asked::One(target) => (vec![*target], None),
             Asked::Several(list) => {
@@ -169,7 +170,8 @@ impl Signalling {
                     let referrer = referral.user.identity.clone();
                     let at = self.sources.turn(now, referral.source.remote.ip(), self.settings.join_rate);
                     let history = history.clone();
-                    let invitation = Invitation { target, headers, history, referrer, report };
+                    let shown = shown.clone();
+                    let invitation = Invitation { target, headers, history, referrer, shown, report };
                     self.call_out(now, at, &referral.name, invitation);
                 }
                 Deed::Remove(seats) => {
@@ -216,14 +218,20 @@ impl Signalling {
     /// Has those called who were listed in an INVITE that has been answered (RFC 5366 §5.2): not who is there already.
     pub(super) fn invite_listed(&mut self, now: Instant, name: &str, listed: Listed) {
         let Listed { targets, history, user, source } = listed;
+        let Some(room) = self.rooms.get(name).map(|entry| entry.id) else { return };
+        let shown = self.shown_as(room, &user.identity);
         for Target { uri: target, headers, .. } in targets {
             let Some(who) = self.at_home(&target) else { continue };
             if self.rooms.get(name).is_none_or(|entry| self.is_there(entry, &who)) {
                 continue;
             }
+            // Others may have been listed since this list was weighed.
+            if self.has_room_for_calls(room, &user.identity, 1).is_err() {
+                return;
+            }
             let at = self.sources.turn(now, source.remote.ip(), self.settings.join_rate);
-            let (history, referrer) = (history.clone(), user.identity.clone());
-            self.call_out(now, at, name, Invitation { target, headers, history, referrer, report: None });
+            let (history, referrer, shown) = (history.clone(), user.identity.clone(), shown.clone());
+            self.call_out(now, at, name, Invitation { target, headers, history, referrer, shown, report: None });
         }
     }
 }
