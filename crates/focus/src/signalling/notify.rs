@@ -122,7 +122,7 @@ impl Notifier {
     pub(super) fn plan(&mut self, now: Instant, room: RoomId) {
         let Some(told) = self.rosters.get_mut(&room) else { return };
         if !self.subscriptions.has_any(room) {
-            told.roster.forget_gone(u64::MAX);
+            told.roster.forget_gone();
             let number = told.roster.number();
             return told.roster.trim(number);
         }
@@ -495,7 +495,7 @@ impl Signalling {
         self.round_over(now, room);
     }
 
-    /// Everybody has been told who can be: whom all know as gone vanishes, which is told in the next round.
+    /// Everybody has been told who can be: who was shown as gone vanishes, which is told in the next round.
     fn round_over(&mut self, now: Instant, room: RoomId) {
         let subscriptions = &self.notifier.subscriptions;
         let told = subscriptions.of_room(room).filter_map(|id| subscriptions.get(id));
@@ -504,7 +504,7 @@ impl Signalling {
         of_room.last = Some(now);
         let number = of_room.roster.number();
         of_room.roster.trim(told_by_all.unwrap_or(number));
-        of_room.roster.forget_gone(told_by_all.unwrap_or(u64::MAX));
+        of_room.roster.forget_gone();
         if of_room.roster.number() > number {
             self.notifier.plan(now, room);
         }
