@@ -484,6 +484,8 @@ fn a_room_of_the_file_has_the_password_the_members_and_the_cover_that_stand_ther
 
     // What has been changed at the desk stands back behind the file, and the store keeps it.
     done(&server, &["room", "mute", "lobby", "bob"]);
+    done(&server, &["room", "set", "lobby", "grace=90s"]);
+    assert_eq!(json(&server, &["room", "show", "lobby"])["room"]["hidden"], true);
     server.terminate();
     let ha1 = "ab".repeat(32);
     let server = again(server, &config.replace("password = \"sesame\"", &format!("password_ha1.sha-256 = \"{ha1}\"")));

@@ -238,7 +238,7 @@ impl Clerk {
         let commands = vec![
             change(Change::Policy(Box::new(charter.policy))),
             change(Change::Subject(charter.subject)),
-            Command::Hidden { room: draft.name.clone(), hidden: draft.room.hidden },
+            Command::Hidden { room: draft.name.clone(), hidden: charter.standing.hidden },
         ];
         self.keep(draft, commands, |name| format!("{name} is changed")).await
     }
