@@ -235,6 +235,38 @@ fn what_was_missed_is_asked_for() {
 }
 
 #[test]
+fn who_understands_nothing_asks_half_as_often_each_time() {
+    let mut r = knowing();
+    let mut cseq = 2;
+    for wait in [10, 20, 40, 80, 160, 320, 640, 1280, 2560, 3510] {
+        assert_eq!(told(&mut r, cseq, "active;expires=3600", DIFF, "no XML"), "200 OK");
+        // What comes meanwhile is not understood either, and says nothing new.
+        assert_eq!(told(&mut r, cseq + 1, "active;expires=3600", DIFF, "no XML"), "200 OK");
+        cseq += 2;
+        r.pass(Duration::from_secs(wait - 1));
+        assert!(r.is_sip_silent(), "before {wait} s");
+        r.pass(Duration::from_secs(1));
+        answered(&mut r, "200 OK", "Expires: 3600\n");
+    }
+    // What is understood ends it.
+    told(&mut r, cseq, "active;expires=3600", XCON, &everything(4, &[alice(), user("bob", "Bo", "connected")]));
+    assert_eq!(told(&mut r, cseq + 1, "active;expires=3600", DIFF, "no XML"), "200 OK");
+    r.pass(Duration::from_secs(10));
+    answered(&mut r, "200 OK", "Expires: 3600\n");
+}
+
+#[test]
+fn a_document_of_any_size_that_can_be_read_is_taken() {
+    let mut r = Bench::asking();
+    answered(&mut r, "200 OK", "Expires: 3600\n");
+    let people: Vec<String> = (0..10_000).map(|number| user(&format!("member-{number}"), "", "connected")).collect();
+    let document = everything(1, &[vec![alice()], people].concat());
+    assert!(document.len() > 1 << 20);
+    assert_eq!(told(&mut r, 1, "active;expires=3600", XCON, &document), "200 OK");
+    assert_eq!(r.agent.roster().map(|roster| roster.people.len()), Some(10_001));
+}
+
+#[test]
 fn a_room_that_knows_no_patches_is_understood() {
     let mut r = Bench::asking();
     answered(&mut r, "202 Accepted", "");

@@ -143,6 +143,8 @@ pub enum Change {
     Subject(Option<String>),
     /// What rules it, whole. Who is there keeps what it has by the policy before: its seat, its nickname, its media.
     Policy(Box<RoomPolicy>),
+    /// The room is the operator's from now on, whoever has made it ([`Charter::is_permanent`]).
+    Permanent,
 }
 
 /// What is to be known of a room beside its name.
@@ -156,6 +158,9 @@ pub struct Charter {
     pub creator: Option<Address>,
     /// Who is what in it.
     pub standing: Standing,
+    /// Whether it is the operator's: who has a say in it may have everybody go, and it stays. What users have made, and the operator
+    /// has not taken over by [`Change::Permanent`], they end.
+    pub is_permanent: bool,
 }
 
 /// Who is what in a room, whether present or not.
@@ -221,7 +226,7 @@ pub struct Summary {
     pub delete_when: DeleteWhen,
     /// Whether it is shown to nobody who is not in it.
     pub hidden: bool,
-    /// How many users have a seat in it.
+    /// How many users have a seat in it, or are about to take one; who is being called has none.
     pub users: usize,
     /// How many seats they have.
     pub sessions: usize,
@@ -234,7 +239,7 @@ pub struct View {
     pub room: String,
     /// How it is.
     pub charter: Charter,
-    /// Who has a seat in it, in the order of their addresses.
+    /// Who has a seat in it, or is about to take one, in the order of their addresses; who is being called has none.
     pub people: Vec<Person>,
 }
 

@@ -100,12 +100,23 @@ fn a_nickname_of_the_successor_stays() {
          < entered 3 in epoch 3
          < roster: sip:alice@d joins with 3 too
          < dismiss 1 Replaced
-         > enter 3
+         > nick 3 Alba
+         < nickname 3 \"Alba\"
+         < roster: sip:alice@d is called \"Alba\"
+         > nick 1 Ali
+         < nickname 1 \"Ali\"
+         < roster: sip:alice@d is called \"Ali\"
          > suspend 3
          < roster: sip:alice@d is away with 3
          > enter 3
          < entered 3 in epoch 4
          < roster: sip:alice@d is back with 3
+         > leave 1
+         < left 1
+         < roster: sip:alice@d leaves with 1
+         < roster: sip:alice@d is called \"Alba\"
+         > nick 2 Alba
+         < nickname 2 refused NicknameTaken
         ",
     );
 }

@@ -17,7 +17,7 @@ use crate::config::{Config, value};
 use crate::desk::{Answer, Request, RoomRequest, UserRequest};
 use crate::shell::Line;
 
-pub(crate) use rooms::create_stored;
+pub(crate) use rooms::{create_stored, possible};
 pub(crate) use users::accounts;
 
 /// Requests that wait for the clerk; whoever brings more waits as well.
@@ -27,8 +27,8 @@ const ERRANDS: usize = 16;
 pub(crate) enum Errand {
     /// Somebody at the desk wants something.
     Asked(Request, oneshot::Sender<Answer>),
-    /// A room has been made by calling it, by this user, and is to last.
-    Keep(String, Address),
+    /// A room has been made by calling it, and is to last.
+    Keep(String),
     /// Such a room has been ended by who may.
     Forget(String),
     /// Something of what the node does for its owner, if it has one.
@@ -65,7 +65,7 @@ impl Clerk {
                 Errand::Forget(room) => self.forget_called(&room).await,
                 // A server is nobody's own.
                 Errand::Tell(_) => {}
-                Errand::Keep(room, creator) => self.keep_called(&room, creator).await,
+                Errand::Keep(room) => self.keep_called(&room).await,
             }
         }
     }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use conference_info::read;
 use msrp::sdp::MessageMedia;
 use sip::auth::{Credentials, challenged_realm};
 use sip::typed::{self, Uri};
@@ -25,6 +26,8 @@ pub(super) fn endpoint_config(config: &Config) -> sip::Config {
         agent: config.user_agent.clone(),
         allow: methods.to_vec(),
         accept: [&[SDP], &roster::UNDERSTOOD[..]].concat().into_iter().map(str::to_owned).collect(),
+        // The roster of a large room is refused by its reader at most, never on its way there.
+        limits: sip::Limits { body: read::Limits::default().octets, ..sip::Limits::default() },
         ..sip::Config::default()
     }
 }

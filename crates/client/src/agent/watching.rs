@@ -21,6 +21,8 @@ const MARGIN: Duration = Duration::from_secs(90);
 const TIMER_N: Duration = Duration::from_secs(32);
 /// Two SUBSCRIBEs are so far apart, whatever the other side says.
 const LEAST: Duration = Duration::from_secs(10);
+/// How often that is doubled at most. By then it is more than a day, and no subscription lasts longer.
+const MAX_DOUBLINGS: u32 = 14;
 /// After how long it is tried again where the other side has a difficulty and does not say for how long.
 const LATER: Duration = Duration::from_secs(60);
 
@@ -34,6 +36,10 @@ pub(crate) struct Watch {
     asked_at: Option<Instant>,
     /// Whether a NOTIFY came since.
     is_told: bool,
+    /// Whether what came since was not understood: the next SUBSCRIBE is to mend that.
+    is_astray: bool,
+    /// How many SUBSCRIBEs before have been to mend it, and did not.
+    in_vain: u32,
     /// How long the subscription lasts that was granted last.
     lifetime: Duration,
     /// When the next SUBSCRIBE goes out.
@@ -52,6 +58,20 @@ impl Watch {
     fn again(&mut self, now: Instant, after: Duration) {
         let least = self.asked_at.map_or(now, |at| at + LEAST);
         self.due = Some((now + after).max(least));
+    }
+
+    /// Something was missed: a refresh brings everything (RFC 4575 §4.6). Where refreshes do not help, since the other side says
+    /// what nobody understands, each waits twice as long as the one before, up to that which is due anyway.
+    fn missed(&mut self, now: Instant) {
+        self.is_astray = true;
+        let wait = LEAST * 2_u32.saturating_pow(self.in_vain.min(MAX_DOUBLINGS));
+        let mending = self.asked_at.map_or(now, |at| now.max(at + wait));
+        self.due = Some(self.due.map_or(mending, |due| due.min(mending)));
+    }
+
+    /// What came was understood.
+    fn understood(&mut self) {
+        (self.is_astray, self.in_vain) = (false, 0);
     }
 
     /// It lasts so long from now on.
@@ -82,6 +102,7 @@ impl Agent {
         match self.endpoint.request_within(now, seat.dialog, subscribe) {
             Ok(client) => {
                 (watch.asked, watch.asked_at, watch.is_told, watch.due) = (Some(client), Some(now), false, None);
+                watch.in_vain = if std::mem::take(&mut watch.is_astray) { watch.in_vain.saturating_add(1) } else { 0 };
                 watch.picture.awaits_all();
             }
             Err(_) => watch.again(now, LATER),
@@ -130,6 +151,9 @@ impl Agent {
         if let Some(content_type) = request.header("Content-Type").filter(|_| !request.body.is_empty()) {
             let content_type = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
             news = watch.picture.take(&content_type, &request.body, &seat.room.identity);
+            if news.is_ok() {
+                watch.understood();
+            }
         }
         self.stands(now, standing);
         match news {
@@ -139,12 +163,11 @@ impl Agent {
         Answer::new(200)
     }
 
-    /// Something was missed: a refresh brings everything (RFC 4575 §4.6).
     fn missed(&mut self, now: Instant) {
         if let State::Seated(seat) = &mut self.state
             && let Some(watch) = seat.watch.as_mut().filter(|watch| watch.asked.is_none())
         {
-            watch.again(now, Duration::ZERO);
+            watch.missed(now);
         }
     }
 

@@ -1,7 +1,8 @@
 //! Rooms: those of the configuration, whose keys there stand above all; those of the store; and those that somebody has called.
 //!
-//! What is changed lasts. So a room that somebody has called becomes one of the store with its first change, and does not end by
-//! itself any more.
+//! What is changed lasts. So a room that somebody has called becomes the operator's with its first change: it does not end by itself
+//! any more, and who has made it empties it only. What was not changed and lasts by its policy alone is kept as its creator's, who
+//! ends it, before a restart and after it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,6 +19,18 @@ use crate::settings;
 
 /// By which keys the file gives a room its password.
 const PASSWORD: [&str; 2] = ["password", "password_ha1"];
+
+/// The rooms of the store that can be there. What the file has come to give to somebody else is kept, and waits.
+pub(crate) fn possible(config: &Config, stored: Vec<StoredRoom>) -> Vec<StoredRoom> {
+    let (taken, possible): (Vec<_>, Vec<_>) = stored.into_iter().partition(|room| config.is_taken(&room.uri));
+    if !taken.is_empty() {
+        tracing::warn!(
+            rooms = taken.len(),
+            "rooms that are stored are not there: a user or the factory has their URI now"
+        );
+    }
+    possible
+}
 
 /// What makes the rooms of the store be there, as they are to be at the start.
 pub(crate) fn create_stored(config: &Config, stored: &[StoredRoom]) -> Vec<Command> {
@@ -65,6 +78,7 @@ fn charter(config: &Config, stored: &StoredRoom) -> Charter {
             hidden: if is_said("hidden") { said.hidden } else { stored.hidden },
             password: if has_password { said.password } else { stored_password() },
         },
+        is_permanent: stored.is_permanent || file.is_some(),
     }
 }
 
@@ -72,7 +86,7 @@ fn charter(config: &Config, stored: &StoredRoom) -> Charter {
 struct Draft {
     name: String,
     room: StoredRoom,
-    /// Somebody has called it, and it would have ended by itself.
+    /// Somebody has called it, and it would have ended by itself or by them: with its change it becomes the operator's.
     adopted: bool,
 }
 
@@ -160,7 +174,7 @@ impl Clerk {
     async fn show_room(&self, room: &str) -> Outcome {
         let name = self.room_name(room)?;
         let stored = self.stored_room(&name).await?;
-        let desk::View { charter: Charter { subject, policy, creator, standing }, people, .. } =
+        let desk::View { charter: Charter { subject, policy, creator, standing, .. }, people, .. } =
             self.view(&name).await?;
         let texts = |list: &BTreeSet<Address>| list.iter().map(|one| one.as_str().to_owned()).collect::<Vec<_>>();
         let file = configured(&self.config, &name);
@@ -188,13 +202,14 @@ impl Clerk {
     async fn create(&self, room: &str, subject: Option<String>, set: &[(String, String)]) -> Outcome {
         let name = self.room_name(room)?;
         let uri = self.own(&name)?;
+        self.is_no_other_s(&uri)?;
         let exists = matches!(self.tell(Command::Show { room: name.clone() }).await?, desk::Answer::Room(_));
         if exists || self.stored_room(&name).await?.is_some() {
             return Err(format!("{name} is there already; `tertulia room set` changes it"));
         }
-        let is_user = self.config.users.iter().any(|user| user.uri == uri.as_str());
-        if is_user || self.store.user(&uri).await.map_err(failed)?.is_some() {
-            return Err(format!("{} is a user", uri.as_str()));
+        let users = self.store.users().await.map_err(failed)?;
+        if users.iter().any(|user| user.uri == uri || user.aliases.contains(&uri)) {
+            return Err(taken(&uri));
         }
         let mut draft = Draft { name: name.clone(), room: StoredRoom::new(uri.clone()), adopted: false };
         let subject = subject.map(|subject| ("subject".to_owned(), subject));
@@ -208,6 +223,11 @@ impl Clerk {
             return Err(format!("{name}: {refusal}"));
         }
         Ok(Answer::Done(format!("{} is there until it is deleted", uri.as_str())))
+    }
+
+    /// Whether a URI is nobody's and not the factory's, by the file.
+    fn is_no_other_s(&self, uri: &Address) -> Result<(), String> {
+        if self.config.is_taken(uri) { Err(taken(uri)) } else { Ok(()) }
     }
 
     async fn delete(&self, room: &str, reason: Option<String>) -> Outcome {
@@ -238,7 +258,7 @@ impl Clerk {
         let commands = vec![
             change(Change::Policy(Box::new(charter.policy))),
             change(Change::Subject(charter.subject)),
-            Command::Hidden { room: draft.name.clone(), hidden: draft.room.hidden },
+            Command::Hidden { room: draft.name.clone(), hidden: charter.standing.hidden },
         ];
         self.keep(draft, commands, |name| format!("{name} is changed")).await
     }
@@ -277,12 +297,11 @@ impl Clerk {
     async fn keep(&self, draft: Draft, commands: Vec<Command>, words: impl FnOnce(&str) -> String) -> Outcome {
         let Draft { name, room, adopted } = draft;
         self.store.put_room(&room).await.map_err(failed)?;
-        let lasts = adopted.then(|| Command::Set {
-            room: name.clone(),
-            change: Change::Policy(Box::new(charter(&self.config, &room).policy)),
-        });
+        let policy = || Change::Policy(Box::new(charter(&self.config, &room).policy));
+        let adoption = if adopted { vec![Change::Permanent, policy()] } else { Vec::new() };
+        let adoption = adoption.into_iter().map(|change| Command::Set { room: name.clone(), change });
         let mut ended = 0;
-        for command in lasts.into_iter().chain(commands) {
+        for command in adoption.chain(commands) {
             ended += match self.tell(command).await? {
                 desk::Answer::Done { ended } => ended,
                 // It has ended by itself meanwhile: now it is one that does not.
@@ -298,11 +317,16 @@ impl Clerk {
         Ok(Answer::Done(format!("{}{}{lasts}", words(&name), sessions(ended))))
     }
 
-    /// Keeps a room that somebody has called and that may not end.
-    pub(super) async fn keep_called(&self, name: &str, creator: Address) {
+    /// Keeps a room that somebody has called and that may not end: as it is by now, and unless it is no more, since the desk or those
+    /// who have a say in it may have been faster.
+    pub(super) async fn keep_called(&self, name: &str) {
         let kept = async {
-            if self.stored_room(name).await?.is_none() {
-                let room = StoredRoom { creator: Some(creator), ..StoredRoom::new(self.own(name)?) };
+            let desk::Answer::Room(view) = self.tell(Command::Show { room: name.to_owned() }).await? else {
+                return Ok(());
+            };
+            let Charter { creator, is_permanent, .. } = view.charter;
+            if !is_permanent && self.stored_room(name).await?.is_none() {
+                let room = StoredRoom { creator, is_permanent: false, ..StoredRoom::new(self.own(name)?) };
                 self.store.put_room(&room).await.map_err(failed)?;
             }
             Ok::<_, String>(())
@@ -312,9 +336,15 @@ impl Clerk {
         }
     }
 
-    /// Keeps a room no longer that its creator or a moderator has ended.
+    /// Keeps a room no longer that its creator or a moderator has ended. Where it is the operator's by now, the desk was faster: they
+    /// have ended the one before.
     pub(super) async fn forget_called(&self, name: &str) {
-        let forgotten = async { self.store.delete_room(&self.own(name)?).await.map_err(failed) };
+        let forgotten = async {
+            if self.stored_room(name).await?.is_some_and(|room| !room.is_permanent) {
+                self.store.delete_room(&self.own(name)?).await.map_err(failed)?;
+            }
+            Ok::<_, String>(())
+        };
         if forgotten.await.is_err() {
             tracing::warn!(
                 "a room that was ended will be there again when the server starts: it could not be forgotten"
@@ -325,8 +355,10 @@ impl Clerk {
     /// A room as it is kept, or as it would be.
     async fn draft(&self, room: &str) -> Result<Draft, String> {
         let name = self.room_name(room)?;
+        self.is_no_other_s(&self.own(&name)?)?;
         if let Some(room) = self.stored_room(&name).await? {
-            return Ok(Draft { name, room, adopted: false });
+            let adopted = !room.is_permanent;
+            return Ok(Draft { name, room: StoredRoom { is_permanent: true, ..room }, adopted });
         }
         let room = StoredRoom::new(self.own(&name)?);
         if configured(&self.config, &name).is_some() {
@@ -417,6 +449,10 @@ impl Clerk {
     }
 }
 
+fn taken(uri: &Address) -> String {
+    format!("{} belongs to a user or to the factory of rooms", uri.as_str())
+}
+
 const MISUNDERSTOOD: &str = "the focus has answered something else";
 
 /// A value as it is typed: as it would stand in the file, or a text without its quotes.
@@ -485,7 +521,15 @@ fn notation(policy: &RoomPolicy) -> BTreeMap<&'static str, Value> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use store::Store;
+    use tokio::sync::mpsc;
+    use tokio::task::LocalSet;
+
     use super::*;
+    use crate::shell::{Event, Line};
 
     #[test]
     fn every_key_that_can_be_set_is_shown_as_it_is_set() {
@@ -524,6 +568,83 @@ mod tests {
         ] {
             assert_eq!(literal(text), value, "{text}");
         }
+    }
+
+    /// A clerk with a store of its own, at the desk of a focus that answers like that.
+    fn at_a_desk<F: Future>(
+        mut focus: impl FnMut(Command) -> desk::Answer + 'static,
+        test: impl FnOnce(Clerk) -> F,
+    ) -> F::Output {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let name = format!("tertulia-clerk-{}-{}.db", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
+        let file = std::env::temp_dir().join(name);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let result = LocalSet::new().block_on(&runtime, async {
+            let (events, mut heard) = mpsc::channel(1);
+            tokio::task::spawn_local(async move {
+                while let Some(event) = heard.recv().await {
+                    if let Event::Order(command, tell) = event {
+                        let _ = tell.send(focus(command));
+                    }
+                }
+            });
+            let (config, store) = (Config::embedded(), Store::open(&file).await.unwrap());
+            let settings = Arc::new(settings::settings(&config, &[], &[], 1));
+            test(Clerk { config, settings, store, line: Line { events } }).await
+        });
+        for end in ["", "-wal", "-shm"] {
+            let _ = std::fs::remove_file(format!("{}{end}", file.display()));
+        }
+        result
+    }
+
+    fn of(creator: &str, is_permanent: bool) -> desk::Answer {
+        let charter = Charter { creator: Address::parse(creator).ok(), is_permanent, ..Charter::default() };
+        desk::Answer::Room(Box::new(desk::View { room: "tea".to_owned(), charter, people: Vec::new() }))
+    }
+
+    #[test]
+    fn a_room_is_kept_as_it_is_when_its_turn_comes() {
+        const ALICE: &str = "sip:alice@localhost";
+        for (answer, kept) in [
+            (of(ALICE, false), Some((Address::parse(ALICE).ok(), false))),
+            (of("", false), Some((None, false))),
+            // The desk has made it anew, and has deleted it.
+            (of(ALICE, true), None),
+            (desk::Answer::Refused(Refusal::NoSuchRoom), None),
+        ] {
+            at_a_desk(
+                move |_| answer.clone(),
+                |clerk| async move {
+                    clerk.keep_called("tea").await;
+                    let room = clerk.stored_room("tea").await.unwrap();
+                    assert_eq!(room.map(|room| (room.creator, room.is_permanent)), kept);
+                },
+            );
+        }
+    }
+
+    #[test]
+    fn what_the_desk_has_taken_over_is_not_forgotten_with_the_room_that_was_ended_before() {
+        let focus = |command| match command {
+            Command::Show { .. } => of("sip:alice@localhost", false),
+            Command::Whose { user, .. } => desk::Answer::Whose(user),
+            // It was ended a moment ago: the clerk will be told.
+            Command::Set { .. } => desk::Answer::Refused(Refusal::NoSuchRoom),
+            _ => desk::Answer::Done { ended: 0 },
+        };
+        at_a_desk(focus, |clerk| async move {
+            clerk.keep_called("tea").await;
+            let ban = RoomRequest::Ban { room: "tea".to_owned(), user: "mallory".to_owned() };
+            clerk.room(ban).await.unwrap();
+            clerk.forget_called("tea").await;
+            let bans = clerk.stored_room("tea").await.unwrap().unwrap().bans;
+            assert_eq!(bans.len(), 1);
+            clerk.room(RoomRequest::Delete { room: "tea".to_owned(), reason: None }).await.unwrap();
+            clerk.keep_called("tea").await;
+            clerk.forget_called("tea").await;
+            assert_eq!(clerk.stored_room("tea").await.unwrap(), None);
+        });
     }
 
     #[test]

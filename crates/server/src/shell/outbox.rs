@@ -5,8 +5,10 @@ use std::collections::VecDeque;
 
 use tokio::sync::Notify;
 
-/// Octets that may wait for one connection. A peer that lets more gather has failed: the connection is closed, since a stream
-/// never loses a message in its middle.
+/// Octets that may wait for one connection beside the largest message that does, which may be of any size: the roster of a large
+/// room is whole or nothing, so that it is bounded where it is made, by the seats of a room (some 300 octets for each of its
+/// users, [`MAX_SEATS`](focus::room::MAX_SEATS) at most) and by what the notifier has under way. A peer that lets more gather has
+/// failed: the connection is closed, since a stream never loses a message in its middle.
 const LIMIT: usize = 1024 * 1024;
 
 /// The queue between signalling and the writer of one connection; both live on one thread.
@@ -36,13 +38,19 @@ impl Outbox {
             return;
         }
         self.octets.set(self.octets.get() + octets.len());
-        if self.octets.get() > LIMIT {
+        if self.octets.get() > LIMIT && self.beside_the_largest(octets.len()) > LIMIT {
             self.queue.borrow_mut().clear();
             self.end.set(Some(End::Overflow));
         } else {
             self.queue.borrow_mut().push_back(octets);
         }
         self.news.notify_one();
+    }
+
+    /// Octets that wait, with a further message of that many, without those of the largest.
+    fn beside_the_largest(&self, further: usize) -> usize {
+        let largest = self.queue.borrow().iter().map(Vec::len).max().unwrap_or_default().max(further);
+        self.octets.get().saturating_sub(largest)
     }
 
     /// Takes nothing more; what is here shall be written.
@@ -109,10 +117,25 @@ mod tests {
     #[test]
     fn who_takes_nothing_loses_the_connection_not_a_message() {
         let outbox = Outbox::default();
-        outbox.push(vec![b'x'; LIMIT]);
+        (0..=4).for_each(|_| outbox.push(vec![b'x'; LIMIT / 4]));
         assert_eq!(outbox.end(), None);
         outbox.push(b"y".to_vec());
         outbox.close();
+        assert_eq!(outbox.end(), Some(End::Overflow));
+    }
+
+    #[test]
+    fn one_message_of_any_size_may_wait_among_others_but_no_second() {
+        let outbox = Outbox::default();
+        outbox.push(b"200".to_vec());
+        outbox.push(vec![b'x'; 4 * LIMIT]);
+        outbox.push(b"NOTIFY".to_vec());
+        assert_eq!(outbox.end(), None);
+        assert_eq!(written(&outbox, 4 * LIMIT + 100).len(), 4 * LIMIT + 9);
+        // It has gone: another may come.
+        outbox.push(vec![b'x'; 4 * LIMIT]);
+        assert_eq!(outbox.end(), None);
+        outbox.push(vec![b'y'; LIMIT + 1]);
         assert_eq!(outbox.end(), Some(End::Overflow));
     }
 }
