@@ -145,3 +145,35 @@ fn who_is_private_is_marked_in_their_own_documents_alone() {
     assert!(!watch(&mut chat, bob).body.contains("own"));
     assert_eq!(chat.answer(bob).header("Chat-Identity"), None);
 }
+
+// THREATS T12
+#[test]
+fn a_nickname_does_not_pass_between_a_seat_with_a_name_and_one_without() {
+    for to_private in [true, false] {
+        let mut chat = Chat::in_room(|policy| policy.roster_interval = Duration::ZERO);
+        let plain = || Caller::new("alice");
+        let first = chat.join(if to_private { plain() } else { private("alice") });
+        assert_eq!(chat.nick(first, "Al"), 200);
+        let bob = chat.join("bob");
+        let dialog = chat.dialog_name(first);
+        let second = if to_private { private("alice") } else { plain() };
+        chat.join(second.with_header(&format!("Replaces: {dialog}")));
+        assert!(
+            !watch(&mut chat, bob).body.contains("nickname=\"Al\"") || {
+                // Who has just been replaced may still be shown as gone.
+                chat.stage.pass(Duration::from_secs(1));
+                while chat.notified(bob).is_some() {}
+                !watch(&mut chat, bob).body.contains("nickname=\"Al\"")
+            }
+        );
+    }
+}
+
+// THREATS T28
+#[test]
+fn a_name_of_any_length_is_a_short_one_in_rosters() {
+    let mut chat = Chat::new();
+    let alice = chat.join(Caller::new("alice").called(&"\u{e9}<".repeat(20_000)));
+    let body = watch(&mut chat, alice).body;
+    assert!(body.contains("\u{e9}&lt;") && body.len() < 4_000, "{}", body.len());
+}

@@ -89,6 +89,34 @@ fn a_focus_says_in_requests_and_responses_what_it_notifies_of() {
     assert_eq!(chat.subscribe(alice, &["Event: conference"]).code(), 200);
 }
 
+// THREATS T12 CONFORMANCE 7701-007
+#[test]
+fn who_is_private_is_not_named_by_whom_they_have_called_even_when_they_have_gone() {
+    let mut chat = Chat::in_room(|policy| policy.roster_interval = Duration::ZERO);
+    let alice = chat.join(Caller::new("alice").with_header("Privacy: id"));
+    let known = chat.answer(alice).header("Chat-Identity").unwrap().trim_matches(['<', '>']).to_owned();
+    let carol = chat.join("carol");
+    chat.subscribe(carol, &["Event: conference"]);
+    chat.notified(carol).unwrap();
+    let bob = chat.registered("bob");
+    assert_eq!(
+        chat.refer(alice, "Refer-To: <sip:bob@chat.example.com>\r\nReferred-By: <sip:alice@chat.example.com>").code(),
+        202
+    );
+    let phone = chat.phone(alice);
+    chat.told(phone);
+    chat.leave(alice);
+    let invite = invited(&mut chat, bob);
+    let bob = chat.take_call(bob, &invite, "bob");
+    chat.bind(bob);
+    let mut told = String::new();
+    while let Some(notify) = chat.notified(carol) {
+        told.push_str(&notify.body);
+    }
+    assert!(told.contains(&format!("<by>{known}</by>")), "{told}");
+    assert!(!told.contains("alice") && !format!("{invite:?}").contains("alice"), "{told} {invite:?}");
+}
+
 // CONFORMANCE 4579-016
 #[test]
 fn what_comes_of_a_call_is_told_and_nothing_else_of_it() {

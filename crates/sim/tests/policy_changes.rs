@@ -117,6 +117,39 @@ fn two_offers_that_cross_are_made_again_and_a_refusal_changes_nothing() {
     assert_eq!(chat.next_sip(alice), None);
 }
 
+// CONFORMANCE 7701-108
+#[test]
+fn what_changes_before_the_ack_is_offered_after_it() {
+    let mut chat = Chat::new();
+    let phone = chat.stage.phone();
+    let call_id = chat.invite_only(phone, "alice");
+    let answer = chat.sip(phone, &call_id).unwrap();
+    set(&mut chat, |policy| policy.room.nicknames = false);
+    assert_eq!(chat.sip(phone, &call_id), None);
+    let (from, to) = ("<sip:alice@chat.example.com>;tag=alice1", answer.header("To").unwrap());
+    let ack = format!(
+        "ACK sip:lobby@chat.example.com SIP/2.0\r\nVia: SIP/2.0/TCP alice.example.net;branch=z9hG4bKack\r\n\
+         From: {from}\r\nTo: {to}\r\nCall-ID: {call_id}\r\nCSeq: 1 ACK\r\nContent-Length: 0\r\n\r\n"
+    );
+    chat.stage.send_octets(phone, ack.into_bytes());
+    let invite = chat.sip(phone, &call_id).expect("an offer has come");
+    assert!(invite.start.starts_with("INVITE ") && invite.attribute("chatroom") == "private-messages", "{invite:?}");
+}
+
+// CONFORMANCE 4575-043
+#[test]
+fn who_is_made_a_moderator_is_shown_so() {
+    let mut chat = Chat::in_room(|policy| policy.roster_interval = Duration::ZERO);
+    let [alice, _] = chat.all(["alice", "bob"]);
+    chat.subscribe(alice, &["Event: conference"]);
+    assert!(!told(&mut chat, alice).contains("<entry>moderator</entry>"));
+    let moderator = |is| Command::Moderator { room: lobby(), user: user("bob"), is };
+    assert_eq!(chat.stage.order(moderator(true)), DONE);
+    assert_eq!(told(&mut chat, alice).matches("<entry>moderator</entry>").count(), 1);
+    assert_eq!(chat.stage.order(moderator(false)), DONE);
+    assert!(!told(&mut chat, alice).contains("<entry>moderator</entry>"));
+}
+
 fn told(chat: &mut Chat, person: Person) -> String {
     chat.notified(person).expect("a NOTIFY has come").body
 }

@@ -56,6 +56,26 @@ fn no_method_passes_without_credentials() {
     assert_eq!(chat.stage.node.signalling().census(), [0, 2]);
 }
 
+// THREATS T16 T23
+#[test]
+fn a_datagram_from_elsewhere_moves_no_dialog_before_it_has_proven_whose_it_is() {
+    let realm = "chat.example.com".to_owned();
+    let mut chat = Chat::with(|settings| settings.auth = focus::settings::Auth::Digest { realm, md5: false });
+    chat.open_account("alice", "wonder", &[]);
+    let caller = sim::people::Caller::new("alice").with_login("alice", "wonder").by_udp();
+    let alice = chat.join(&caller);
+    let elsewhere = chat.stage.udp_phone();
+    let offer = chat.later_offer(alice, &caller);
+    chat.stage.send_octets(elsewhere, offer);
+    assert_eq!(codes(&mut chat, elsewhere), [401]);
+    chat.stage.pass(std::time::Duration::from_secs(1));
+    let more = codes(&mut chat, elsewhere);
+    assert!(more.iter().all(|code| *code == 401), "nothing else goes there: {more:?}");
+    // From where she was it needs no proof, and she is still heard.
+    assert_eq!(chat.offer_again(alice, &caller).code(), 200);
+    chat.leave(alice);
+}
+
 // THREATS CVE-2021-41145
 #[test]
 fn sixty_thousand_strays_disturb_nobody() {
