@@ -135,6 +135,8 @@ pub enum Change {
     Subject(Option<String>),
     /// What rules it, whole. Who is there keeps what it has by the policy before: its seat, its nickname, its media.
     Policy(Box<RoomPolicy>),
+    /// The room is the operator's from now on, whoever has made it ([`Charter::is_permanent`]).
+    Permanent,
 }
 
 /// What is to be known of a room beside its name.
@@ -148,6 +150,9 @@ pub struct Charter {
     pub creator: Option<Address>,
     /// Who is what in it.
     pub standing: Standing,
+    /// Whether it is the operator's: who has a say in it may have everybody go, and it stays. What users have made, and the operator
+    /// has not taken over by [`Change::Permanent`], they end.
+    pub is_permanent: bool,
 }
 
 /// Who is what in a room, whether present or not.

@@ -8,9 +8,11 @@ use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use support::chat::Chat;
-use support::{Directory, Server};
+use support::participant::Stream;
+use support::{Directory, Server, read_until};
 
 /// A server for `chat.test` on free ports, with a room `lobby` whose nicknames the file decides.
 fn config(more: &str) -> String {
@@ -305,6 +307,85 @@ fn a_called_room_that_may_not_end_is_there_after_a_restart() {
     server.terminate();
     let server = again(server, &config);
     assert_eq!(json(&server, &["room", "show", "den"])["room"]["creator"], "sip:alice@chat.test");
+}
+
+/// Somebody calls a room, and goes.
+fn visit(server: &Server, who: &str, room: &str, more: &[&str]) {
+    let address = server.address("sip tcp://").to_string();
+    let (uri, identity) = (format!("sip:{room}@chat.test"), format!("sip:{who}@chat.test"));
+    let call = ["--quiet", &uri, "--as", &identity, "--server", &address, "--transport", "tcp"];
+    let chat = Chat::start(who, &[&call, more].concat());
+    assert!(chat.line().starts_with(&format!("* in {uri}")));
+    chat.expect_end(&["* left"], 0);
+}
+
+/// Somebody wants a room to end; the answer's status.
+fn refer_bye(server: &Server, who: &str, room: &str) -> String {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    let mut sip = Stream::connect(server, "sip", false);
+    let request = format!(
+        "REFER sip:{room}@chat.test SIP/2.0\r\nVia: SIP/2.0/TCP 127.0.0.1:9;branch=z9hG4bKrefer{number}\r\n\
+         Max-Forwards: 70\r\nFrom: <sip:{who}@chat.test>;tag={who}\r\nTo: <sip:{room}@chat.test>\r\nCall-ID: \
+         refer{number}\r\nCSeq: 1 REFER\r\nContact: <sip:{who}@127.0.0.1:9;transport=tcp>\r\nRefer-To: \
+         <sip:{room}@chat.test;method=BYE>\r\nContent-Length: 0\r\n\r\n"
+    );
+    sip.write_all(request.as_bytes()).unwrap();
+    read_until(&mut sip, "\r\n\r\n").split(' ').nth(1).unwrap().to_owned()
+}
+
+const NO_TEA: &str = "tea: there is no such room";
+
+// CONFORMANCE 7701-033
+#[test]
+fn who_has_made_a_room_that_lasts_ends_it_before_a_restart_and_after_it() {
+    let config = config(&format!("{OPEN}\nrooms.defaults.delete_when = \"never\""));
+    let mut server = Server::start(&config);
+    for _ in 0..2 {
+        visit(&server, "alice", "tea", &[]);
+        server.terminate();
+        server = again(server, &config);
+        assert_eq!(refer_bye(&server, "bob", "tea"), "403");
+        assert_eq!(json(&server, &["room", "show", "tea"])["room"]["from"], "store");
+        assert_eq!(refer_bye(&server, "alice", "tea"), "202");
+        assert_eq!(refused(&server, &["room", "show", "tea"]), NO_TEA);
+        visit(&server, "alice", "tea", &[]);
+        assert_eq!(refer_bye(&server, "alice", "tea"), "202");
+        assert_eq!(refused(&server, &["room", "show", "tea"]), NO_TEA);
+        server.terminate();
+        server = again(server, &config);
+        assert_eq!(refused(&server, &["room", "show", "tea"]), NO_TEA);
+    }
+}
+
+// CONFORMANCE 7701-033
+#[test]
+fn a_room_that_the_operator_has_changed_is_emptied_by_its_creator_and_stays() {
+    for delete_when in ["empty", "never"] {
+        let config = config(&format!("{OPEN}\nrooms.defaults.delete_when = \"{delete_when}\""));
+        let server = Server::start(&config);
+        let address = server.address("sip tcp://").to_string();
+        let call =
+            ["--quiet", "sip:tea@chat.test", "--as", "sip:alice@chat.test", "--server", &address, "--transport", "tcp"];
+        let alice = Chat::start("alice", &call);
+        assert!(alice.line().starts_with("* in sip:tea@chat.test"));
+        let said = done(&server, &["room", "ban", "tea", "mallory"]);
+        assert_eq!(said, "sip:mallory@chat.test is banned from tea; the room stays now until it is deleted\n");
+        let said = done(&server, &["room", "ban", "tea", "trudy"]);
+        assert_eq!(said, "sip:trudy@chat.test is banned from tea\n");
+        assert_eq!(refer_bye(&server, "alice", "tea"), "202");
+        alice.expect("! the room sent you away: SIP;cause=410;text=\"The room is closed\"");
+        let stays = |server: &Server| {
+            let sheet = json(server, &["room", "show", "tea"])["room"].clone();
+            assert_eq!(sheet["banned"].to_string(), "[\"sip:mallory@chat.test\",\"sip:trudy@chat.test\"]");
+            assert_eq!(sheet["creator"], "sip:alice@chat.test");
+        };
+        stays(&server);
+        server.terminate();
+        let server = again(server, &config);
+        assert_eq!(refer_bye(&server, "alice", "tea"), "202");
+        stays(&server);
+    }
 }
 
 #[test]

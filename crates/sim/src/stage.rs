@@ -67,6 +67,8 @@ pub struct Stage {
     pub finished: bool,
     /// The rooms that the node wants to be kept, and who made them.
     pub lasting: Vec<(String, String)>,
+    /// The rooms that the node wants to be kept no longer.
+    pub gone: Vec<String>,
     desk: Vec<focus::desk::Answer>,
     phones: Vec<Phone>,
     heard: BTreeMap<Phone, VecDeque<Vec<u8>>>,
@@ -139,6 +141,7 @@ impl Stage {
             captures: Captures::default(),
             finished: false,
             lasting: Vec::new(),
+            gone: Vec::new(),
             desk: Vec::new(),
             phones: Vec::new(),
             heard: BTreeMap::new(),
@@ -433,6 +436,7 @@ impl Stage {
                 NodeOutput::Signalling(Output::Lasting { room, creator }) => {
                     self.lasting.push((room, creator.as_str().to_owned()));
                 }
+                NodeOutput::Signalling(Output::Gone { room }) => self.gone.push(room),
                 NodeOutput::Signalling(_) | NodeOutput::Resume { .. } => {}
                 NodeOutput::Connect { link, remote, secure } => self.dialed.push((link, remote, secure)),
                 NodeOutput::Close { link } => self.links.entry(link).or_default().closed = true,

@@ -34,7 +34,8 @@ fn gardener(name: &str) -> Caller {
 
 /// A garden of this standing.
 fn create(chat: &mut Chat, standing: Standing) {
-    let charter = Charter { subject: Some("Roses".to_owned()), policy: lasting(), creator: None, standing };
+    let subject = Some("Roses".to_owned());
+    let charter = Charter { subject, policy: lasting(), creator: None, standing, is_permanent: true };
     assert_eq!(chat.stage.order(Command::Create { room: garden(), charter: Box::new(charter) }), DONE);
 }
 

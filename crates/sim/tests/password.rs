@@ -176,7 +176,7 @@ fn nobody_is_excepted_and_who_may_not_enter_is_not_asked() {
     };
     let mut policy = RoomPolicy::default();
     policy.room.delete_when = DeleteWhen::Never;
-    let charter = Charter { subject: None, policy, creator: Some(user("alice")), standing };
+    let charter = Charter { subject: None, policy, creator: Some(user("alice")), standing, is_permanent: true };
     assert_eq!(chat.stage.order(Command::Create { room: "garden".to_owned(), charter: Box::new(charter) }), DONE);
     let caller = |name| Caller::new(name).to_room("sip:garden@chat.example.com");
     for name in ["alice", "bob"] {

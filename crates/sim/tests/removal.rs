@@ -1,5 +1,6 @@
 //! Removing people and ending rooms by REFER (RFC 4579 §5.11, §5.12, RFC 7701 §5.3), and who may: rights go by address.
 
+use focus::desk::{Answer, Change, Command};
 use room::{Address, DeleteWhen};
 use sim::people::{Caller, Chat, Person, SipMessage, nothing};
 
@@ -84,6 +85,7 @@ fn who_has_made_a_room_ends_it() {
         assert_eq!(chat.dismissed(person).as_deref(), CLOSED);
     }
     assert_eq!(chat.stage.node.signalling().census(), [0, 2]);
+    assert_eq!(chat.stage.gone, ["garden"], "it is not kept any longer");
     // The session is no more.
     assert!(chat.stage.is_closed(link));
     let link = chat.stage.connect(false);
@@ -108,6 +110,25 @@ fn a_room_of_the_configuration_is_emptied_and_stays() {
     let [bob, carol] = chat.all(["bob", "carol"]);
     chat.say(bob, "Still open");
     chat.hears(carol, "Still open");
+}
+
+// CONFORMANCE 7701-033
+#[test]
+fn a_room_that_the_operator_has_taken_over_is_emptied_and_stays() {
+    let mut chat = Chat::with(|settings| settings.rooms.defaults.room.delete_when = DeleteWhen::Never);
+    let [alice, bob] = ["alice", "bob"].map(|name| chat.join(Caller::new(name).to_room(GARDEN)));
+    let set = Command::Set { room: "garden".to_owned(), change: Change::Permanent };
+    assert_eq!(chat.stage.order(set), Answer::Done { ended: 0 });
+    assert_eq!(chat.refer(alice, &bye(GARDEN)).code(), 202);
+    assert_eq!(told(&mut chat, alice)[1], "terminated;reason=noresource 200 OK");
+    for person in [alice, bob] {
+        assert_eq!(chat.dismissed(person).as_deref(), CLOSED);
+    }
+    assert!(chat.stage.gone.is_empty());
+    let Answer::Room(view) = chat.stage.order(Command::Show { room: "garden".to_owned() }) else {
+        panic!("it is gone")
+    };
+    assert!(view.charter.is_permanent && view.people.is_empty());
 }
 
 #[test]

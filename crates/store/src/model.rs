@@ -20,6 +20,8 @@ pub struct StoredRoom {
     pub policy: Overrides,
     /// Who made it, where that was a user.
     pub creator: Option<Address>,
+    /// Whether it is the operator's, made or taken over, and not one that users have made and may end.
+    pub is_permanent: bool,
     /// Who has a say in it.
     pub moderators: BTreeSet<Address>,
     /// Who gets in; without a list everybody does.
@@ -35,13 +37,14 @@ pub struct StoredRoom {
 }
 
 impl StoredRoom {
-    /// A room of which nothing is said but its address.
+    /// A room of the operator's of which nothing is said but its address.
     pub fn new(uri: Address) -> Self {
         Self {
             uri,
             subject: None,
             policy: Overrides::new(),
             creator: None,
+            is_permanent: true,
             moderators: BTreeSet::new(),
             members: None,
             hidden: false,

@@ -14,6 +14,7 @@ pub(crate) struct RoomRow {
     members_only: bool,
     hidden: bool,
     password: Digests,
+    permanent: bool,
 }
 
 /// A row of `room_people` or `user_aliases`: whose it is, what it is for, and who is meant.
@@ -39,9 +40,10 @@ type Row = sqlx::sqlite::SqliteRow;
 
 impl FromRow<'_, Row> for RoomRow {
     fn from_row(row: &Row) -> Result<Self, sqlx::Error> {
-        type Columns = (String, Option<String>, String, Option<String>, bool, bool, Option<String>, Option<String>);
-        let (uri, subject, policy, creator, members_only, hidden, sha256, md5) = Columns::from_row(row)?;
-        Ok(Self { uri, subject, policy, creator, members_only, hidden, password: Digests { sha256, md5 } })
+        type Columns =
+            (String, Option<String>, String, Option<String>, bool, bool, Option<String>, Option<String>, bool);
+        let (uri, subject, policy, creator, members_only, hidden, sha256, md5, permanent) = Columns::from_row(row)?;
+        Ok(Self { uri, subject, policy, creator, members_only, hidden, password: Digests { sha256, md5 }, permanent })
     }
 }
 
@@ -79,7 +81,7 @@ impl RoomRow {
             };
             list.insert(address(uri)?);
         }
-        (room.subject, room.hidden) = (self.subject, self.hidden);
+        (room.subject, room.hidden, room.is_permanent) = (self.subject, self.hidden, self.permanent);
         Ok(room)
     }
 }

@@ -42,6 +42,8 @@ const STEPS: &[&str] = &[
         uri TEXT NOT NULL,
         PRIMARY KEY (user, place)
     ) STRICT, WITHOUT ROWID;",
+    // 2: whether a room is the operator's. Those that were there were treated as such.
+    "ALTER TABLE rooms ADD COLUMN permanent INTEGER NOT NULL DEFAULT 1;",
 ];
 
 /// Brings a database to the schema of this version. One that is not ours, or newer, is left as it is.

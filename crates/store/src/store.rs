@@ -18,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const WRITE: &str = "BEGIN IMMEDIATE";
 
 /// Each reads the rows of the owners from one address to another.
-const ROOMS: &str = "SELECT uri, subject, policy, creator, members_only, hidden, sha256, md5 FROM rooms
+const ROOMS: &str = "SELECT uri, subject, policy, creator, members_only, hidden, sha256, md5, permanent FROM rooms
     WHERE uri BETWEEN ? AND ? ORDER BY uri";
 const PEOPLE: &str = "SELECT room, role, uri FROM room_people WHERE room BETWEEN ? AND ? ORDER BY room, role, uri";
 const USERS: &str = "SELECT uri, sha256, md5 FROM users WHERE uri BETWEEN ? AND ? ORDER BY uri";
@@ -88,7 +88,7 @@ impl Store {
         let mut write = self.pool.begin_with(WRITE).await?;
         remove(&mut write, "DELETE FROM rooms WHERE uri = ?", &room.uri).await?;
         let password = room.password.clone().unwrap_or_default();
-        sqlx::query("INSERT INTO rooms VALUES (?, ?, ?, ?, ?, ?, ?, ?)")
+        sqlx::query("INSERT INTO rooms VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)")
             .bind(room.uri.as_str())
             .bind(&room.subject)
             .bind(serde_json::Value::from_iter(room.policy.clone()).to_string())
@@ -97,6 +97,7 @@ impl Store {
             .bind(room.hidden)
             .bind(password.sha256)
             .bind(password.md5)
+            .bind(room.is_permanent)
             .execute(&mut *write)
             .await?;
         let lists = [

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use contract::{Backend, full_room};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _};
-use store::{Error, Store};
+use store::{Error, Store, StoredRoom};
 
 contract! {
     Sqlite, "the_writer_that_is_killed":
@@ -54,6 +54,24 @@ fn a_file_that_cannot_be_used_is_named() {
             assert!(told.starts_with(&format!("{} cannot be used as a store: ", file.display())), "{told}");
             assert!(told.contains(reason), "{told}");
             assert_eq!(std::fs::read(file).ok(), before, "it is left as it was");
+        }
+    });
+}
+
+#[test]
+fn the_rooms_of_the_first_schema_are_the_operator_s() {
+    contract::run(async {
+        let place = Sqlite::new();
+        let room = StoredRoom { is_permanent: true, ..full_room("sip:a@chat.test") };
+        let store = place.open().await.unwrap();
+        store.put_room(&room).await.unwrap();
+        store.close().await;
+        place.run_sql("ALTER TABLE rooms DROP COLUMN permanent").await;
+        place.set_schema(1).await;
+        for _ in 0..2 {
+            let store = place.open().await.unwrap();
+            assert_eq!(store.rooms().await.unwrap(), std::slice::from_ref(&room));
+            store.close().await;
         }
     });
 }

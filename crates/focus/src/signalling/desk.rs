@@ -46,6 +46,7 @@ impl Entry {
             policy: self.policy.as_ref().clone(),
             creator: self.creator.clone(),
             standing: self.standing.clone(),
+            is_permanent: self.is_permanent,
         }
     }
 }
@@ -82,6 +83,7 @@ impl Signalling {
                 self.post(home, Letter::Policy { room: id, policy });
                 self.policy_changed(now, &room, &in_force);
             }
+            Command::Set { room, change: Change::Permanent } => self.entry(&room)?.is_permanent = true,
             Command::Kick { room, user, reason } => {
                 self.entry(&room)?;
                 return match self.send_away(now, &room, &user, SENT_AWAY, reason.as_deref()) {
@@ -155,8 +157,8 @@ impl Signalling {
         if !address.is_ok_and(|address| address.user() == room) {
             return Err(Refusal::Unnameable);
         }
-        let Charter { subject, policy, creator, standing } = charter;
-        let opening = Opening { name: room, subject, policy, creator, standing, is_permanent: true };
+        let Charter { subject, policy, creator, standing, is_permanent } = charter;
+        let opening = Opening { name: room, subject, policy, creator, standing, is_permanent };
         self.open_room(opening).ok_or(Refusal::Unnameable)
     }
 

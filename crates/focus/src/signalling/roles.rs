@@ -69,7 +69,7 @@ impl Signalling {
         entry.seats.iter().filter(there).copied().collect()
     }
 
-    /// Everybody has to go (RFC 7701 §5.3). A room of the configuration is still there afterwards, and empty.
+    /// Everybody has to go (RFC 7701 §5.3). A room of the operator's is still there afterwards, and empty.
     pub(super) fn delete_room(&mut self, now: Instant, name: &str) {
         let Some(entry) = self.rooms.get(name) else { return };
         let (seats, permanent): (Vec<SeatId>, bool) = (entry.seats.iter().copied().collect(), entry.is_permanent);

@@ -35,7 +35,8 @@ pub(super) struct Entry {
     pub(super) standing: Standing,
     /// Asks for the password in the standing; made when it is first asked for, and forgotten with it.
     pub(super) door: Option<Box<Authenticator>>,
-    /// Whether it is always there: a room of the configuration, or of the operator's.
+    /// Whether it is always there: a room of the configuration, or of the operator's, made or taken over. One of a user's is not,
+    /// though by its policy it may last as long; who has a say in it ends it.
     pub(super) is_permanent: bool,
     /// The seats that are taken or about to be, those of people who are being called too.
     pub(super) seats: BTreeSet<SeatId>,

@@ -1,7 +1,8 @@
 //! Rooms: those of the configuration, whose keys there stand above all; those of the store; and those that somebody has called.
 //!
-//! What is changed lasts. So a room that somebody has called becomes one of the store with its first change, and does not end by
-//! itself any more.
+//! What is changed lasts. So a room that somebody has called becomes the operator's with its first change: it does not end by itself
+//! any more, and who has made it empties it only. What was not changed and lasts by its policy alone is kept as its creator's, who
+//! ends it, before a restart and after it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -65,6 +66,7 @@ fn charter(config: &Config, stored: &StoredRoom) -> Charter {
             hidden: if is_said("hidden") { said.hidden } else { stored.hidden },
             password: if has_password { said.password } else { stored_password() },
         },
+        is_permanent: stored.is_permanent || file.is_some(),
     }
 }
 
@@ -72,7 +74,7 @@ fn charter(config: &Config, stored: &StoredRoom) -> Charter {
 struct Draft {
     name: String,
     room: StoredRoom,
-    /// Somebody has called it, and it would have ended by itself.
+    /// Somebody has called it, and it would have ended by itself or by them: with its change it becomes the operator's.
     adopted: bool,
 }
 
@@ -160,7 +162,7 @@ impl Clerk {
     async fn show_room(&self, room: &str) -> Outcome {
         let name = self.room_name(room)?;
         let stored = self.stored_room(&name).await?;
-        let desk::View { charter: Charter { subject, policy, creator, standing }, people, .. } =
+        let desk::View { charter: Charter { subject, policy, creator, standing, .. }, people, .. } =
             self.view(&name).await?;
         let texts = |list: &BTreeSet<Address>| list.iter().map(|one| one.as_str().to_owned()).collect::<Vec<_>>();
         let file = configured(&self.config, &name);
@@ -277,12 +279,11 @@ impl Clerk {
     async fn keep(&self, draft: Draft, commands: Vec<Command>, words: impl FnOnce(&str) -> String) -> Outcome {
         let Draft { name, room, adopted } = draft;
         self.store.put_room(&room).await.map_err(failed)?;
-        let lasts = adopted.then(|| Command::Set {
-            room: name.clone(),
-            change: Change::Policy(Box::new(charter(&self.config, &room).policy)),
-        });
+        let policy = || Change::Policy(Box::new(charter(&self.config, &room).policy));
+        let adoption = if adopted { vec![Change::Permanent, policy()] } else { Vec::new() };
+        let adoption = adoption.into_iter().map(|change| Command::Set { room: name.clone(), change });
         let mut ended = 0;
-        for command in lasts.into_iter().chain(commands) {
+        for command in adoption.chain(commands) {
             ended += match self.tell(command).await? {
                 desk::Answer::Done { ended } => ended,
                 // It has ended by itself meanwhile: now it is one that does not.
@@ -302,7 +303,8 @@ impl Clerk {
     pub(super) async fn keep_called(&self, name: &str, creator: Address) {
         let kept = async {
             if self.stored_room(name).await?.is_none() {
-                let room = StoredRoom { creator: Some(creator), ..StoredRoom::new(self.own(name)?) };
+                let room =
+                    StoredRoom { creator: Some(creator), is_permanent: false, ..StoredRoom::new(self.own(name)?) };
                 self.store.put_room(&room).await.map_err(failed)?;
             }
             Ok::<_, String>(())
@@ -326,7 +328,8 @@ impl Clerk {
     async fn draft(&self, room: &str) -> Result<Draft, String> {
         let name = self.room_name(room)?;
         if let Some(room) = self.stored_room(&name).await? {
-            return Ok(Draft { name, room, adopted: false });
+            let adopted = !room.is_permanent;
+            return Ok(Draft { name, room: StoredRoom { is_permanent: true, ..room }, adopted });
         }
         let room = StoredRoom::new(self.own(&name)?);
         if configured(&self.config, &name).is_some() {

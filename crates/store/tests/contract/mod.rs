@@ -75,6 +75,7 @@ pub fn full_room(uri: &str) -> StoredRoom {
         subject: Some("Té, \"talk\" & '); DROP TABLE rooms; --\u{1f375}".to_owned()),
         policy: policy.into_iter().map(|(key, value)| (key.to_owned(), value)).collect(),
         creator: Some(address("sip:o'hara@chat.test")),
+        is_permanent: false,
         moderators: addresses(["sip:alice@chat.test", "tel:+15551234"]),
         members: Some(addresses(["sip:bob@chat.test", "im:carol@chat.test"])),
         hidden: true,
