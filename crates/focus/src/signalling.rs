@@ -148,12 +148,11 @@ pub enum Output {
         /// What has become of it.
         answer: crate::desk::Answer,
     },
-    /// A room has been made by calling it that does not end by itself: to be kept beyond the end of the node.
+    /// A room has been made by calling it that does not end by itself: to be kept beyond the end of the node. What is to be kept of
+    /// it is asked when it is ([`Command::Show`](crate::desk::Command::Show)), since by then it may be another or none.
     Lasting {
         /// The user part of its URI.
         room: String,
-        /// Who has called.
-        creator: room::Address,
     },
     /// Such a room has been ended by who may: it is not to be kept any longer.
     Gone {

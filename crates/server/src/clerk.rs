@@ -26,8 +26,8 @@ const ERRANDS: usize = 16;
 pub(crate) enum Errand {
     /// Somebody at the desk wants something.
     Asked(Request, oneshot::Sender<Answer>),
-    /// A room has been made by calling it, by this user, and is to last.
-    Keep(String, Address),
+    /// A room has been made by calling it, and is to last.
+    Keep(String),
     /// Such a room has been ended by who may.
     Forget(String),
 }
@@ -60,7 +60,7 @@ impl Clerk {
                     let _ = tell.send(answer);
                 }
                 Errand::Forget(room) => self.forget_called(&room).await,
-                Errand::Keep(room, creator) => self.keep_called(&room, creator).await,
+                Errand::Keep(room) => self.keep_called(&room).await,
             }
         }
     }

@@ -29,6 +29,8 @@ use crate::capacity::Capacity;
 use crate::clerk::Errand;
 use crate::listen::{Sockets, Stream};
 use mailbox::{Bell, Post};
+#[cfg(test)]
+pub(crate) use signalling::Event;
 pub(crate) use signalling::{Focus, Line};
 
 /// What a node runs with.

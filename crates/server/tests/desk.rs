@@ -11,7 +11,7 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use support::chat::Chat;
-use support::participant::Stream;
+use support::participant::{Participant, Stream};
 use support::{Directory, Server, read_until};
 
 /// A server for `chat.test` on free ports, with a room `lobby` whose nicknames the file decides.
@@ -386,6 +386,17 @@ fn a_room_that_the_operator_has_changed_is_emptied_by_its_creator_and_stays() {
         assert_eq!(refer_bye(&server, "alice", "tea"), "202");
         stays(&server);
     }
+}
+
+#[test]
+fn a_room_that_nobody_in_particular_has_made_has_no_creator() {
+    let config = config(&format!("{OPEN}\nrooms.defaults.delete_when = \"never\""));
+    let server = Server::start(&config);
+    let _somebody = Participant::join(&server, "anonymous", "tea", false);
+    assert_eq!(json(&server, &["room", "show", "tea"])["room"]["from"], "store");
+    server.terminate();
+    let server = again(server, &config);
+    assert_eq!(json(&server, &["room", "show", "tea"])["room"]["creator"], serde_json::Value::Null);
 }
 
 #[test]

@@ -65,8 +65,8 @@ pub struct Stage {
     pub captures: Captures,
     /// Whether the node has said that it is finished.
     pub finished: bool,
-    /// The rooms that the node wants to be kept, and who made them.
-    pub lasting: Vec<(String, String)>,
+    /// The rooms that the node wants to be kept.
+    pub lasting: Vec<String>,
     /// The rooms that the node wants to be kept no longer.
     pub gone: Vec<String>,
     desk: Vec<focus::desk::Answer>,
@@ -433,9 +433,7 @@ impl Stage {
                 }
                 NodeOutput::Signalling(Output::Finished) => self.finished = true,
                 NodeOutput::Signalling(Output::Desk { answer, .. }) => self.desk.push(answer),
-                NodeOutput::Signalling(Output::Lasting { room, creator }) => {
-                    self.lasting.push((room, creator.as_str().to_owned()));
-                }
+                NodeOutput::Signalling(Output::Lasting { room }) => self.lasting.push(room),
                 NodeOutput::Signalling(Output::Gone { room }) => self.gone.push(room),
                 NodeOutput::Signalling(_) | NodeOutput::Resume { .. } => {}
                 NodeOutput::Connect { link, remote, secure } => self.dialed.push((link, remote, secure)),

@@ -159,7 +159,7 @@ impl Signalling {
         let opening = Opening { name, subject: None, policy, creator, standing, is_permanent: false };
         self.open_room(opening).ok_or(NoRoom::Unknown)?;
         if lasts {
-            self.outputs.push_back(Output::Lasting { room: name.to_owned(), creator: caller.clone() });
+            self.outputs.push_back(Output::Lasting { room: name.to_owned() });
         }
         Ok(())
     }

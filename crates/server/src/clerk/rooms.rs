@@ -299,12 +299,16 @@ impl Clerk {
         Ok(Answer::Done(format!("{}{}{lasts}", words(&name), sessions(ended))))
     }
 
-    /// Keeps a room that somebody has called and that may not end.
-    pub(super) async fn keep_called(&self, name: &str, creator: Address) {
+    /// Keeps a room that somebody has called and that may not end: as it is by now, and unless it is no more, since the desk or those
+    /// who have a say in it may have been faster.
+    pub(super) async fn keep_called(&self, name: &str) {
         let kept = async {
-            if self.stored_room(name).await?.is_none() {
-                let room =
-                    StoredRoom { creator: Some(creator), is_permanent: false, ..StoredRoom::new(self.own(name)?) };
+            let desk::Answer::Room(view) = self.tell(Command::Show { room: name.to_owned() }).await? else {
+                return Ok(());
+            };
+            let Charter { creator, is_permanent, .. } = view.charter;
+            if !is_permanent && self.stored_room(name).await?.is_none() {
+                let room = StoredRoom { creator, is_permanent: false, ..StoredRoom::new(self.own(name)?) };
                 self.store.put_room(&room).await.map_err(failed)?;
             }
             Ok::<_, String>(())
@@ -486,7 +490,15 @@ fn notation(policy: &RoomPolicy) -> BTreeMap<&'static str, Value> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use store::Store;
+    use tokio::sync::mpsc;
+    use tokio::task::LocalSet;
+
     use super::*;
+    use crate::shell::{Event, Line};
 
     #[test]
     fn every_key_that_can_be_set_is_shown_as_it_is_set() {
@@ -524,6 +536,60 @@ mod tests {
             ("", json!("")),
         ] {
             assert_eq!(literal(text), value, "{text}");
+        }
+    }
+
+    /// A clerk with a store of its own, at the desk of a focus that answers like that.
+    fn at_a_desk<F: Future>(
+        mut focus: impl FnMut(Command) -> desk::Answer + 'static,
+        test: impl FnOnce(Clerk) -> F,
+    ) -> F::Output {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let name = format!("tertulia-clerk-{}-{}.db", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
+        let file = std::env::temp_dir().join(name);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let result = LocalSet::new().block_on(&runtime, async {
+            let (events, mut heard) = mpsc::channel(1);
+            tokio::task::spawn_local(async move {
+                while let Some(event) = heard.recv().await {
+                    if let Event::Order(command, tell) = event {
+                        let _ = tell.send(focus(command));
+                    }
+                }
+            });
+            let (config, store) = (Config::embedded(), Store::open(&file).await.unwrap());
+            let settings = Arc::new(settings::settings(&config, &[], &[], 1));
+            test(Clerk { config, settings, store, line: Line { events } }).await
+        });
+        for end in ["", "-wal", "-shm"] {
+            let _ = std::fs::remove_file(format!("{}{end}", file.display()));
+        }
+        result
+    }
+
+    fn of(creator: &str, is_permanent: bool) -> desk::Answer {
+        let charter = Charter { creator: Address::parse(creator).ok(), is_permanent, ..Charter::default() };
+        desk::Answer::Room(Box::new(desk::View { room: "tea".to_owned(), charter, people: Vec::new() }))
+    }
+
+    #[test]
+    fn a_room_is_kept_as_it_is_when_its_turn_comes() {
+        const ALICE: &str = "sip:alice@localhost";
+        for (answer, kept) in [
+            (of(ALICE, false), Some((Address::parse(ALICE).ok(), false))),
+            (of("", false), Some((None, false))),
+            // The desk has made it anew, and has deleted it.
+            (of(ALICE, true), None),
+            (desk::Answer::Refused(Refusal::NoSuchRoom), None),
+        ] {
+            at_a_desk(
+                move |_| answer.clone(),
+                |clerk| async move {
+                    clerk.keep_called("tea").await;
+                    let room = clerk.stored_room("tea").await.unwrap();
+                    assert_eq!(room.map(|room| (room.creator, room.is_permanent)), kept);
+                },
+            );
         }
     }
 

@@ -54,7 +54,7 @@ pub(crate) enum Event {
 
 /// The clerk's way to signalling.
 pub(crate) struct Line {
-    events: mpsc::Sender<Event>,
+    pub(crate) events: mpsc::Sender<Event>,
 }
 
 impl Line {
@@ -254,9 +254,9 @@ impl Focus {
                         let _ = tell.send(answer);
                     }
                 }
-                Output::Lasting { room, creator } => {
+                Output::Lasting { room } => {
                     let errands = self.errands.clone();
-                    spawn_local(async move { errands.send(Errand::Keep(room, creator)).await });
+                    spawn_local(async move { errands.send(Errand::Keep(room)).await });
                 }
                 Output::Gone { room } => {
                     let errands = self.errands.clone();

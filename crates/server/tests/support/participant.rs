@@ -79,7 +79,7 @@ pub struct Participant {
 }
 
 impl Participant {
-    /// Joins a room and binds its session, over TLS or not, on this MSRP connection.
+    /// Joins a room and binds its session, over TLS or not, on this MSRP connection. Who is `anonymous` says so in From.
     pub fn join(server: &Server, name: &str, room: &str, secure: bool) -> Self {
         let msrp = Stream::connect(server, "msrp", secure);
         Self::join_on(server, name, room, secure, msrp)
@@ -97,9 +97,10 @@ impl Participant {
         let request = |method: &str, to: &str, body: &str| {
             let typed = if body.is_empty() { "" } else { "Content-Type: application/sdp\r\n" };
             let transport = if secure { "TLS" } else { "TCP" };
+            let host = if name == "anonymous" { "anonymous.invalid" } else { "chat.test" };
             format!(
                 "{method} sip:{room}@chat.test SIP/2.0\r\nVia: SIP/2.0/{transport} 127.0.0.1:9;branch=z9hG4bK{name}{method}\r\n\
-                 Max-Forwards: 70\r\nFrom: <sip:{name}@chat.test>;tag={name}\r\nTo: {to}\r\nCall-ID: {name}\r\nCSeq: 1 {method}\r\n\
+                 Max-Forwards: 70\r\nFrom: <sip:{name}@{host}>;tag={name}\r\nTo: {to}\r\nCall-ID: {name}\r\nCSeq: 1 {method}\r\n\
                  Contact: <sip:{name}@127.0.0.1:9;transport=tcp>\r\n{typed}Content-Length: {}\r\n\r\n{body}",
                 body.len()
             )
