@@ -318,9 +318,15 @@ impl Clerk {
         }
     }
 
-    /// Keeps a room no longer that its creator or a moderator has ended.
+    /// Keeps a room no longer that its creator or a moderator has ended. Where it is the operator's by now, the desk was faster: they
+    /// have ended the one before.
     pub(super) async fn forget_called(&self, name: &str) {
-        let forgotten = async { self.store.delete_room(&self.own(name)?).await.map_err(failed) };
+        let forgotten = async {
+            if self.stored_room(name).await?.is_some_and(|room| !room.is_permanent) {
+                self.store.delete_room(&self.own(name)?).await.map_err(failed)?;
+            }
+            Ok::<_, String>(())
+        };
         if forgotten.await.is_err() {
             tracing::warn!(
                 "a room that was ended will be there again when the server starts: it could not be forgotten"
@@ -591,6 +597,29 @@ mod tests {
                 },
             );
         }
+    }
+
+    #[test]
+    fn what_the_desk_has_taken_over_is_not_forgotten_with_the_room_that_was_ended_before() {
+        let focus = |command| match command {
+            Command::Show { .. } => of("sip:alice@localhost", false),
+            Command::Whose { user, .. } => desk::Answer::Whose(user),
+            // It was ended a moment ago: the clerk will be told.
+            Command::Set { .. } => desk::Answer::Refused(Refusal::NoSuchRoom),
+            _ => desk::Answer::Done { ended: 0 },
+        };
+        at_a_desk(focus, |clerk| async move {
+            clerk.keep_called("tea").await;
+            let ban = RoomRequest::Ban { room: "tea".to_owned(), user: "mallory".to_owned() };
+            clerk.room(ban).await.unwrap();
+            clerk.forget_called("tea").await;
+            let bans = clerk.stored_room("tea").await.unwrap().unwrap().bans;
+            assert_eq!(bans.len(), 1);
+            clerk.room(RoomRequest::Delete { room: "tea".to_owned(), reason: None }).await.unwrap();
+            clerk.keep_called("tea").await;
+            clerk.forget_called("tea").await;
+            assert_eq!(clerk.stored_room("tea").await.unwrap(), None);
+        });
     }
 
     #[test]
