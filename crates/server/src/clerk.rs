@@ -16,7 +16,7 @@ use crate::config::{Config, value};
 use crate::desk::{Answer, Request, RoomRequest, UserRequest};
 use crate::shell::Line;
 
-pub(crate) use rooms::create_stored;
+pub(crate) use rooms::{create_stored, possible};
 pub(crate) use users::accounts;
 
 /// Requests that wait for the clerk; whoever brings more waits as well.

@@ -332,6 +332,13 @@ pub(crate) struct Room {
 }
 
 impl Config {
+    /// Whether a URI is a user's or the factory's, so that no room can have it.
+    pub(crate) fn is_taken(&self, uri: &Address) -> bool {
+        let factory = self.factory.iter().map(|name| format!("sip:{name}@{}", self.domain));
+        let users = self.users.iter().flat_map(|user| std::iter::once(&user.uri).chain(&user.aliases));
+        users.cloned().chain(factory).any(|taken| Address::parse(&taken).is_ok_and(|taken| taken == *uri))
+    }
+
     /// What `tertulia serve` does when it is told nothing: loopback, everybody is believed, one room, `lobby`.
     pub(crate) fn embedded() -> Self {
         let lobby = Room {

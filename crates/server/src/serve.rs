@@ -68,7 +68,7 @@ async fn serve(config: &Config, workers: u8) -> anyhow::Result<()> {
     let mut signals = Signals::new()?;
     let _claim = storage::claim(&config.data_dir)?;
     let store = storage::open(config).await?;
-    let (rooms, users) = (store.rooms().await?, store.users().await?);
+    let (rooms, users) = (clerk::possible(config, store.rooms().await?), store.users().await?);
     let desk = Desk::bind(&config.data_dir)?;
     let sockets = Sockets::bind(config, workers)?;
     let capacity = Capacity::of_this_process();

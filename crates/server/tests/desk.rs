@@ -400,6 +400,38 @@ fn a_room_that_nobody_in_particular_has_made_has_no_creator() {
 }
 
 #[test]
+fn what_the_file_gives_to_a_user_or_the_factory_is_no_room_s() {
+    let file = config(ALICE);
+    let server = Server::start(&file);
+    done(&server, &["room", "create", "tea"]);
+    done(&server, &["room", "create", "den"]);
+    let belongs = |name: &str| format!("sip:{name}@chat.test belongs to a user or to the factory of rooms");
+    assert_eq!(refused(&server, &["room", "create", "alice"]), belongs("alice"));
+    let add = |server: &Server, user: &str| run_with(server.directory.path(), "secret\n", &["user", "add", user]);
+    assert_eq!(add(&server, "bob").code, Some(0));
+    assert_eq!(refused(&server, &["room", "create", "bob"]), belongs("bob"));
+    assert!(add(&server, "den").stderr.contains("sip:den@chat.test belongs to another user or to a room already"));
+
+    server.terminate();
+    let file = config(&format!(
+        "{ALICE}\n[[users]]\nuri = \"sip:carol@chat.test\"\npassword = \"x\"\naliases = [\"sip:den@chat.test\"]\n\
+         [rooms]\nfactory = \"tea\"\n"
+    ));
+    let server = again(server, &file);
+    assert!(!server.lines.iter().any(|line| line.starts_with("room sip:tea@")), "{:?}", server.lines);
+    assert_eq!(done(&server, &["room", "list"]).lines().count(), 2, "the lobby alone");
+    for name in ["tea", "den"] {
+        assert_eq!(refused(&server, &["room", "create", name]), belongs(name));
+        assert_eq!(refused(&server, &["room", "set", name, "grace=1s"]), belongs(name));
+    }
+    let told = "sip:tea@chat.test belongs to another user or to a room already";
+    assert_eq!(add(&server, "tea").stderr, format!("tertulia: {told}\n"));
+    // It is still kept, and can be removed.
+    assert_eq!(done(&server, &["room", "delete", "tea"]), "tea is deleted\n");
+    assert_eq!(refused(&server, &["room", "delete", "tea"]), NO_TEA);
+}
+
+#[test]
 fn wrong_values_are_told_with_what_would_be_right() {
     let server = Server::start(&config(OPEN));
     for (arguments, told) in [

@@ -20,6 +20,18 @@ use crate::settings;
 /// By which keys the file gives a room its password.
 const PASSWORD: [&str; 2] = ["password", "password_ha1"];
 
+/// The rooms of the store that can be there. What the file has come to give to somebody else is kept, and waits.
+pub(crate) fn possible(config: &Config, stored: Vec<StoredRoom>) -> Vec<StoredRoom> {
+    let (taken, possible): (Vec<_>, Vec<_>) = stored.into_iter().partition(|room| config.is_taken(&room.uri));
+    if !taken.is_empty() {
+        tracing::warn!(
+            rooms = taken.len(),
+            "rooms that are stored are not there: a user or the factory has their URI now"
+        );
+    }
+    possible
+}
+
 /// What makes the rooms of the store be there, as they are to be at the start.
 pub(crate) fn create_stored(config: &Config, stored: &[StoredRoom]) -> Vec<Command> {
     let mut commands = Vec::new();
@@ -190,13 +202,14 @@ impl Clerk {
     async fn create(&self, room: &str, subject: Option<String>, set: &[(String, String)]) -> Outcome {
         let name = self.room_name(room)?;
         let uri = self.own(&name)?;
+        self.is_no_other_s(&uri)?;
         let exists = matches!(self.tell(Command::Show { room: name.clone() }).await?, desk::Answer::Room(_));
         if exists || self.stored_room(&name).await?.is_some() {
             return Err(format!("{name} is there already; `tertulia room set` changes it"));
         }
-        let is_user = self.config.users.iter().any(|user| user.uri == uri.as_str());
-        if is_user || self.store.user(&uri).await.map_err(failed)?.is_some() {
-            return Err(format!("{} is a user", uri.as_str()));
+        let users = self.store.users().await.map_err(failed)?;
+        if users.iter().any(|user| user.uri == uri || user.aliases.contains(&uri)) {
+            return Err(taken(&uri));
         }
         let mut draft = Draft { name: name.clone(), room: StoredRoom::new(uri.clone()), adopted: false };
         let subject = subject.map(|subject| ("subject".to_owned(), subject));
@@ -210,6 +223,11 @@ impl Clerk {
             return Err(format!("{name}: {refusal}"));
         }
         Ok(Answer::Done(format!("{} is there until it is deleted", uri.as_str())))
+    }
+
+    /// Whether a URI is nobody's and not the factory's, by the file.
+    fn is_no_other_s(&self, uri: &Address) -> Result<(), String> {
+        if self.config.is_taken(uri) { Err(taken(uri)) } else { Ok(()) }
     }
 
     async fn delete(&self, room: &str, reason: Option<String>) -> Outcome {
@@ -337,6 +355,7 @@ impl Clerk {
     /// A room as it is kept, or as it would be.
     async fn draft(&self, room: &str) -> Result<Draft, String> {
         let name = self.room_name(room)?;
+        self.is_no_other_s(&self.own(&name)?)?;
         if let Some(room) = self.stored_room(&name).await? {
             let adopted = !room.is_permanent;
             return Ok(Draft { name, room: StoredRoom { is_permanent: true, ..room }, adopted });
@@ -428,6 +447,10 @@ impl Clerk {
             (None, false) => Origin::Default,
         }
     }
+}
+
+fn taken(uri: &Address) -> String {
+    format!("{} belongs to a user or to the factory of rooms", uri.as_str())
 }
 
 const MISUNDERSTOOD: &str = "the focus has answered something else";

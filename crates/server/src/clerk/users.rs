@@ -65,7 +65,8 @@ impl Clerk {
             }
         }
         let taken = self.taken().await?;
-        if let Some(address) = std::iter::once(&uri).chain(&addresses).find(|address| taken.contains(address)) {
+        let is_taken = |address: &&Address| self.config.is_taken(address) || taken.contains(address);
+        if let Some(address) = std::iter::once(&uri).chain(&addresses).find(is_taken) {
             return Err(format!("{} belongs to another user or to a room already", address.as_str()));
         }
         let user = StoredUser { password: self.hashed(&uri, password)?, aliases: addresses, uri };
@@ -124,11 +125,9 @@ impl Clerk {
         self.config.users.iter().any(|user| same(&user.uri, uri.as_str()))
     }
 
-    /// The addresses that somebody has already.
+    /// The addresses of rooms and of the users of the store.
     async fn taken(&self) -> Result<Vec<Address>, String> {
-        let configured = self.config.users.iter().flat_map(|user| std::iter::once(&user.uri).chain(&user.aliases));
-        let mut taken: Vec<Address> = configured.filter_map(|uri| Address::parse(uri).ok()).collect();
-        taken.extend(self.config.rooms.iter().filter_map(|room| self.own(&room.name).ok()));
+        let mut taken: Vec<Address> = self.config.rooms.iter().filter_map(|room| self.own(&room.name).ok()).collect();
         for user in self.store.users().await.map_err(failed)? {
             taken.push(user.uri);
             taken.extend(user.aliases);

@@ -46,7 +46,7 @@ fn factory<'t>(source: &mut Source<'t>, section: &mut Section<'t>, config: &mut 
     const RIGHT: &str = "the user part of a URI, like \"conference-factory\"";
     let name = entry.parse(source, RIGHT, |value| value.as_str().and_then(value::user_part));
     let uri = name.as_ref().map(|name| format!("sip:{name}@{}", config.domain));
-    if let Some(uri) = uri.filter(|uri| config.users.iter().any(|user| user.uri == *uri)) {
+    if let Some(uri) = uri.filter(|uri| Address::parse(uri).is_ok_and(|uri| config.is_taken(&uri))) {
         source.complain(
             entry.line,
             &entry.key,
@@ -78,10 +78,8 @@ fn room<'t>(source: &mut Source<'t>, section: &mut Section<'t>, config: &Config)
     let hidden = section.bool(source, "hidden").unwrap_or_default();
     let (name, entry) = (name?, entry?);
     let uri = format!("sip:{name}@{}", config.domain);
-    let is_taken = config.rooms.iter().any(|room| room.name == name)
-        || config.users.iter().any(|user| user.uri == uri)
-        || config.factory.as_ref() == Some(&name);
-    if is_taken {
+    let is_taken = Address::parse(&uri).is_ok_and(|uri| config.is_taken(&uri));
+    if is_taken || config.rooms.iter().any(|room| room.name == name) {
         let text = format!("\"{uri}\" is there already; right would be a name of its own");
         source.complain(entry.line, &entry.key, text);
     }

@@ -303,6 +303,14 @@ const WRONG: &[(&str, &[&str])] = &[
         &["line 5: rooms.factory: \"sip:a@localhost\" is there already; right would be a name of its own"],
     ),
     (
+        "[[users]]\nuri = \"sip:a@localhost\"\npassword = \"a\"\naliases = [\"sip:b@localhost\", \"sip:c@localhost\"]\n\
+         [rooms]\nfactory = \"b\"\n[[room]]\nname = \"c\"",
+        &[
+            "line 6: rooms.factory: \"sip:b@localhost\" is there already; right would be a name of its own",
+            "line 8: room.name: \"sip:c@localhost\" is there already; right would be a name of its own",
+        ],
+    ),
+    (
         "[rooms]\nfactory = \"a\"\n[[room]]\nname = \"a\"",
         &["line 4: room.name: \"sip:a@localhost\" is there already; right would be a name of its own"],
     ),
