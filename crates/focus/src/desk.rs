@@ -218,7 +218,7 @@ pub struct Summary {
     pub delete_when: DeleteWhen,
     /// Whether it is shown to nobody who is not in it.
     pub hidden: bool,
-    /// How many users have a seat in it.
+    /// How many users have a seat in it, or are about to take one; who is being called has none.
     pub users: usize,
     /// How many seats they have.
     pub sessions: usize,
@@ -231,7 +231,7 @@ pub struct View {
     pub room: String,
     /// How it is.
     pub charter: Charter,
-    /// Who has a seat in it, in the order of their addresses.
+    /// Who has a seat in it, or is about to take one, in the order of their addresses; who is being called has none.
     pub people: Vec<Person>,
 }
 

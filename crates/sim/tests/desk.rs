@@ -198,6 +198,21 @@ fn another_policy_rules_at_once_and_for_those_who_come() {
 }
 
 #[test]
+fn who_is_being_called_is_not_there_yet() {
+    let mut chat = Chat::new();
+    let alice = chat.join("alice");
+    let bob = chat.registered("bob");
+    assert_eq!(chat.refer(alice, "Refer-To: <sip:bob@chat.example.com>").code(), 202);
+    let invite = chat.next_request(bob, "INVITE").unwrap();
+    chat.reply_to(bob, &invite, 180, None);
+    let Answer::Rooms(rooms) = chat.stage.order(Command::List) else { panic!("no list") };
+    let told: Vec<_> = rooms.iter().map(|room| (room.room.as_str(), room.users, room.sessions)).collect();
+    assert_eq!(told, [("attic", 0, 0), ("lobby", 1, 1)]);
+    let Answer::Room(view) = chat.stage.order(Command::Show { room: "lobby".to_owned() }) else { panic!("no room") };
+    assert_eq!(view.people, [Person { address: user("alice"), sessions: 1 }]);
+}
+
+#[test]
 fn a_room_of_somebody_s_making_that_may_not_end_lasts() {
     let mut chat = Chat::with(|settings| settings.rooms.defaults.room.delete_when = DeleteWhen::Never);
     for name in ["alice", "bob"] {

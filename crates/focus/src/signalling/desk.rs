@@ -8,7 +8,7 @@ use room::{Address, SeatId};
 
 use super::admission::Caller;
 use super::rooms::{Entry, Opening};
-use super::seat::{Ending, Seat};
+use super::seat::{Ending, Seat, Stage};
 use super::{Output, Phase, Signalling};
 use crate::desk::{Answer, Change, Charter, Command, DeskId, Person, Refusal, Standing, Summary, View};
 use crate::mail::Letter;
@@ -197,31 +197,34 @@ impl Signalling {
         seats.filter(|id| self.seats.get(id).is_some_and(&is_it)).copied().collect()
     }
 
-    /// Who has how many seats in each room.
-    fn presence(&self) -> BTreeMap<&str, BTreeMap<&Address, usize>> {
-        let mut rooms: BTreeMap<&str, BTreeMap<&Address, usize>> = BTreeMap::new();
-        for seat in self.seats.values() {
-            *rooms.entry(&seat.name).or_default().entry(&seat.identity).or_default() += 1;
+    /// Who has how many seats in a room. Who is being called has none yet.
+    fn presence(&self, entry: &Entry) -> BTreeMap<&Address, usize> {
+        let mut people = BTreeMap::new();
+        let seats = entry.seats.iter().filter_map(|id| self.seats.get(id));
+        for seat in seats.filter(|seat| !matches!(seat.stage, Stage::Calling)) {
+            *people.entry(&seat.identity).or_default() += 1;
         }
-        rooms
+        people
     }
 
     fn summaries(&self) -> Vec<Summary> {
-        let presence = self.presence();
-        let summary = |(name, entry): (&str, &Entry)| Summary {
-            room: name.to_owned(),
-            subject: entry.subject.as_deref().map(str::to_owned),
-            delete_when: entry.policy.room.delete_when,
-            hidden: entry.standing.hidden,
-            users: presence.get(name).map_or(0, BTreeMap::len),
-            sessions: presence.get(name).map_or(0, |people| people.values().sum()),
+        let summary = |(name, entry): (&str, &Entry)| {
+            let people = self.presence(entry);
+            Summary {
+                room: name.to_owned(),
+                subject: entry.subject.as_deref().map(str::to_owned),
+                delete_when: entry.policy.room.delete_when,
+                hidden: entry.standing.hidden,
+                users: people.len(),
+                sessions: people.values().sum(),
+            }
         };
         self.rooms.iter().map(summary).collect()
     }
 
     fn view(&self, room: &str) -> Result<View, Refusal> {
         let entry = self.rooms.get(room).ok_or(Refusal::NoSuchRoom)?;
-        let people = self.presence().remove(room).unwrap_or_default();
+        let people = self.presence(entry);
         let person = |(address, sessions): (&Address, usize)| Person { address: address.clone(), sessions };
         Ok(View { room: room.to_owned(), charter: entry.charter(), people: people.into_iter().map(person).collect() })
     }
