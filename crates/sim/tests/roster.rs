@@ -403,6 +403,46 @@ fn one_notification_is_under_way_at_a_time() {
     assert_eq!(chat.notified(alice), None);
 }
 
+// CONFORMANCE 4575-009 4575-052
+#[test]
+fn who_goes_while_somebody_is_being_told_is_shown_as_gone() {
+    let mut chat = Chat::in_room(|policy| policy.roster_interval = Duration::ZERO);
+    let (alice, _) = watching(&mut chat, "alice", &[]);
+    let bob = chat.join("bob");
+    chat.stage.pass(Duration::ZERO);
+    let pending = chat.next_sip(alice).unwrap();
+    chat.leave(bob);
+    chat.stage.pass(Duration::from_secs(1));
+    assert_eq!(chat.next_sip(alice), None);
+    chat.answer_to(alice, &pending, "200 OK");
+    let gone = chat.notified(alice).unwrap();
+    assert!(gone.body.contains("<disconnection-method>departed</disconnection-method>"), "{}", gone.body);
+    assert_eq!(users(&chat.notified(alice).unwrap()), ["sip:alice@chat.example.com"]);
+    assert_eq!(chat.notified(alice), None);
+}
+
+// CONFORMANCE 4575-009
+#[test]
+fn a_slow_subscriber_does_not_fill_the_roster_of_others() {
+    let mut chat = Chat::in_room(|policy| {
+        policy.roster_interval = Duration::ZERO;
+        policy.roster_full_below = usize::MAX;
+    });
+    let (alice, _) = watching(&mut chat, "alice", &[]);
+    watching(&mut chat, "slow", &[]);
+    let told = |chat: &mut Chat| std::iter::from_fn(|| chat.notified(alice)).last().unwrap();
+    for number in 0..300 {
+        let person = chat.join(format!("p{number}").as_str());
+        chat.leave(person);
+        let shown = users(&told(&mut chat)).len();
+        assert!(shown <= 2 + 101, "{number}: {shown}");
+    }
+    // It does not answer for 32 s, and is gone.
+    chat.stage.pass(Duration::from_secs(33));
+    assert_eq!(users(&told(&mut chat)).len(), 2);
+    assert_eq!(chat.stage.node.signalling().subscriptions(), 1);
+}
+
 // CONFORMANCE 6502-001 6502-002 6502-008 6502-009
 #[test]
 fn who_changes_to_patches_gets_everything_first() {

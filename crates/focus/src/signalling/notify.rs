@@ -122,7 +122,7 @@ impl Notifier {
     pub(super) fn plan(&mut self, now: Instant, room: RoomId) {
         let Some(told) = self.rosters.get_mut(&room) else { return };
         if !self.subscriptions.has_any(room) {
-            told.roster.forget_gone();
+            told.roster.forget_gone(u64::MAX);
             let number = told.roster.number();
             return told.roster.trim(number);
         }
@@ -130,6 +130,13 @@ impl Notifier {
             let at = told.last.map_or(now, |last| (last + told.interval).max(now));
             told.next = Some(at);
             self.rounds.insert((at, room));
+        }
+    }
+
+    /// Where somebody is still shown as gone for the sake of a subscriber that was slow to be told, that is looked at again.
+    fn plan_for_gone(&mut self, now: Instant, room: RoomId) {
+        if self.rosters.get(&room).is_some_and(|told| told.roster.has_gone()) {
+            self.plan(now, room);
         }
     }
 
@@ -352,6 +359,7 @@ impl Signalling {
             subscription.told = number;
             subscription.is_lost = false;
         }
+        self.notifier.plan_for_gone(now, room);
     }
 
     /// Sends a NOTIFY. Where it cannot be sent the subscription is gone; where it would go in clear, and may not, that is all it
@@ -386,7 +394,9 @@ impl Signalling {
         };
         let dialog = subscription.dialog;
         if state.is_terminated() {
+            let room = subscription.room;
             self.notifier.subscriptions.end(id);
+            self.notifier.plan_for_gone(now, room);
         }
         match self.endpoint.request_within(now, dialog, notify) {
             Ok(client) => {
@@ -421,6 +431,7 @@ impl Signalling {
         if self.is_behind(id) {
             self.notifier.plan(now, room);
         }
+        self.notifier.plan_for_gone(now, room);
         true
     }
 
@@ -468,7 +479,7 @@ impl Signalling {
                 groups.entry((subscription.form, knows)).or_default().push(id);
             }
         }
-        let mut is_cut_short = false;
+        let (mut is_cut_short, mut has_told) = (false, false);
         for ((form, knows), members) in groups {
             let news = self.notifier.news(room, form, knows);
             for id in members {
@@ -482,6 +493,7 @@ impl Signalling {
                 (subscription.told, subscription.is_lost) = (number, false);
                 if let Some(news) = &news {
                     let state = active(now, subscription.until);
+                    has_told = true;
                     self.notify(now, id, state, Some(news));
                 }
             }
@@ -489,22 +501,25 @@ impl Signalling {
         if is_cut_short {
             if let Some(told) = self.notifier.rosters.get_mut(&room) {
                 told.unfinished = Some(due);
+                told.last = if has_told { Some(now) } else { told.last };
             }
             return self.notifier.plan_at(now + NEXT_SLICE, room);
         }
-        self.round_over(now, room);
+        self.round_over(now, room, has_told);
     }
 
-    /// Everybody has been told who can be: who was shown as gone vanishes, which is told in the next round.
-    fn round_over(&mut self, now: Instant, room: RoomId) {
+    /// Everybody has been told who can be: whom all know as gone vanishes, which is told in the next round.
+    fn round_over(&mut self, now: Instant, room: RoomId, has_told: bool) {
         let subscriptions = &self.notifier.subscriptions;
         let told = subscriptions.of_room(room).filter_map(|id| subscriptions.get(id));
         let told_by_all = told.filter(|it| !it.is_lost).map(|it| it.told).min();
         let Some(of_room) = self.notifier.rosters.get_mut(&room) else { return };
-        of_room.last = Some(now);
+        if has_told {
+            of_room.last = Some(now);
+        }
         let number = of_room.roster.number();
         of_room.roster.trim(told_by_all.unwrap_or(number));
-        of_room.roster.forget_gone();
+        of_room.roster.forget_gone(told_by_all.unwrap_or(u64::MAX));
         if of_room.roster.number() > number {
             self.notifier.plan(now, room);
         }

@@ -18,6 +18,8 @@ const MEDIUM: &str = "message";
 const MEDIA_ID: &str = "1";
 /// How many changes are remembered for subscribers that were not told yet. Who has missed more gets a full document.
 const MAX_LOG: usize = 10_000;
+/// How many who have gone are shown for the sake of subscribers that are slow to be told. Beyond, the first of them vanish untold.
+const MAX_GONE: usize = 100;
 
 /// A room as its subscribers see it, and what changed of late.
 pub(super) struct Roster {
@@ -30,7 +32,15 @@ pub(super) struct Roster {
     /// The number of the first entry in the log.
     first: u64,
     /// Endpoints that are shown as gone, and vanish once that has been told.
-    gone: Vec<(String, String)>,
+    gone: Vec<Gone>,
+}
+
+/// An endpoint that is shown as gone.
+struct Gone {
+    user: String,
+    endpoint: String,
+    /// Who knows so many changes knows it.
+    number: u64,
 }
 
 struct Shown {
@@ -195,8 +205,8 @@ impl Roster {
             endpoint.disconnection_info = Some(Execution { when: Some(when), reason, by: None });
             endpoint.media.clear();
         }
-        self.gone.push((entity.clone(), key));
-        self.note(Entry::Changed(entity));
+        self.note(Entry::Changed(entity.clone()));
+        self.gone.push(Gone { user: entity, endpoint: key, number: self.number() });
         if was_last {
             self.count(-1);
         }
@@ -236,9 +246,18 @@ impl Roster {
         self.note(Entry::Description);
     }
 
-    /// What was shown as gone vanishes: it has been told, or nobody is there to be told.
-    pub(super) fn forget_gone(&mut self) {
-        for (entity, endpoint) in std::mem::take(&mut self.gone) {
+    /// Whether somebody is shown as gone who is to vanish.
+    pub(super) fn has_gone(&self) -> bool {
+        !self.gone.is_empty()
+    }
+
+    /// What was shown as gone vanishes for all who know so many changes, or more.
+    pub(super) fn forget_gone(&mut self, told: u64) {
+        let excess = self.gone.len().saturating_sub(MAX_GONE);
+        let mut position = 0..;
+        let is_told = |gone: &mut Gone| gone.number <= told || position.next().is_some_and(|at| at < excess);
+        let vanishing: Vec<Gone> = self.gone.extract_if(.., is_told).collect();
+        for Gone { user: entity, endpoint, .. } in vanishing {
             let Some(user) = self.conference.users.get_mut(&entity) else { continue };
             user.endpoints.remove(&endpoint);
             let is_empty = user.endpoints.is_empty();
