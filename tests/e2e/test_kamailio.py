@@ -11,7 +11,7 @@ import time
 import unittest
 from pathlib import Path
 
-from harness import PATIENCE, Server, free_ports
+from harness import BINARY, PATIENCE, Server, free_ports
 from raw_client import Participant, SipMessage, crlf
 from test_chat import Chat
 
@@ -63,6 +63,7 @@ class Datagrams:
         self.socket.bind(("127.0.0.1", 0))
         self.proxy = proxy
         self.seen: set[bytes] = set()
+        self.content_type = "application/sdp"
 
     @property
     def port(self) -> int:
@@ -71,6 +72,7 @@ class Datagrams:
     def write(self, octets: bytes) -> None:
         """The transport in Via and Contact is the one of this socket."""
         octets = octets.replace(b"SIP/2.0/TCP", b"SIP/2.0/UDP").replace(b";transport=tcp>", b">")
+        octets = octets.replace(b"Content-Type: application/sdp", f"Content-Type: {self.content_type}".encode(), 1)
         self.socket.sendto(octets, ("127.0.0.1", self.proxy.port))
         self.written = octets
 
@@ -108,6 +110,8 @@ class Caller(Participant):
         self.proxy = proxy
         super().__init__(name, proxy.port)
         self.routes: list[str] = []
+        # Of the first request: further rows, and what its body is.
+        self.extra, self.content_type = "", "application/sdp"
 
     def open(self) -> Datagrams:
         return Datagrams(self.proxy)
@@ -120,7 +124,8 @@ class Caller(Participant):
         return self.call_room(LOBBY)
 
     def call_room(self, uri: str) -> SipMessage:
-        self.request("INVITE", uri, f"<{uri}>", self.offer())
+        self.sip.content_type = self.content_type
+        self.request("INVITE", uri, f"<{uri}>", self.offer(), self.extra)
         answer = self.sip.read_final()
         assert answer.start == "SIP/2.0 200 OK", answer.octets
         rows = ",".join(answer.all("Record-Route"))
@@ -131,6 +136,16 @@ class Caller(Participant):
         self.room_path = re.search(r"(?m)^a=path:(\S+)", answer.body.decode())[1]
         self.request("ACK", self.target, self.dialog_to)
         return answer
+
+    def answer_offer(self, invite: SipMessage) -> None:
+        """Takes a later offer of the room, with the same media."""
+        names = ("Via", "From", "To", "Call-ID", "CSeq", "Record-Route")
+        rows = "".join(f"{name}: {value}\n" for name, value in invite.rows if name in names)
+        octets = crlf(self.offer())
+        contact = f"Contact: <sip:{self.name}@127.0.0.1:{self.sip.port}>\nContent-Type: application/sdp\n"
+        self.sip.write(crlf(f"SIP/2.0 200 OK\n{rows}{contact}Content-Length: {len(octets)}\n\n") + octets)
+        ack = self.sip.read()
+        assert ack.start.startswith("ACK "), ack.octets
 
     def ask(self, method: str, body: str = "") -> SipMessage:
         """A request within the dialog and its final answer."""
@@ -229,6 +244,83 @@ class CalledThroughKamailio(unittest.TestCase):
     def test_who_is_not_registered_is_not_found(self) -> None:
         self.refer("sip:nobody@elsewhere.example")
         self.assertEqual(self.told(), ("terminated;reason=noresource", "SIP/2.0 404 Not Found"))
+
+
+class ControlledThroughKamailio(unittest.TestCase):
+    """Conference control, with the proxy in the way of every dialog (RFC 4579)."""
+
+    def setUp(self) -> None:
+        port = free_ports(1)[0]
+        rows = f'outbound_proxy = "sip:127.0.0.1:{port}"\n[rooms]\nfactory = "factory"'
+        self.server = self.enterContext(Server(sip_rows=rows))
+        self.proxy = self.enterContext(Kamailio(self.server.sip, port))
+
+    def caller(self, name: str) -> Caller:
+        caller = Caller(name, self.proxy)
+        self.addCleanup(caller.close)
+        return caller
+
+    def taken(self, callee: Caller, method: str) -> SipMessage:
+        """The next request to somebody, which they take."""
+        request = callee.sip.read()
+        self.assertTrue(request.start.startswith(f"{method} "), request.octets)
+        names = ("Via", "From", "To", "Call-ID", "CSeq", "Record-Route")
+        rows = "".join(f"{name}: {value}\n" for name, value in request.rows if name in names)
+        callee.sip.write(crlf(f"SIP/2.0 200 OK\n{rows}Content-Length: 0\n\n"))
+        return request
+
+    # CONFORMANCE 4579-004 4579-015 4579-020 4579-023 4579-024 7701-108
+    def test_a_room_of_the_factory_is_joined_changed_cleared_and_ended(self) -> None:
+        alice = self.caller("alice")
+        contact = alice.call_room("sip:factory@localhost").get("Contact")
+        self.assertIn(";isfocus", contact)
+        self.assertIn(b" 200 OK\r\n", alice.bind())
+        name = re.search(r"<sip:([^@]+)@", contact)[1]
+        self.assertNotEqual(name, "factory")
+        # Bob joins by her dialog (RFC 3911), whatever he calls.
+        bob = self.caller("bob")
+        tag = re.search(r";tag=([^;]+)", alice.dialog_to)[1]
+        bob.extra = f"Join: {alice.call};to-tag={tag};from-tag={alice.tag}\n"
+        self.assertEqual(re.search(r"<sip:([^@]+)@", bob.call_room(f"sip:{name}@localhost").get("Contact"))[1], name)
+        self.assertIn(b" 200 OK\r\n", bob.bind())
+        # What the operator changes is offered to both.
+        data = f"{self.server.directory.name}/data"
+        subprocess.run([BINARY, "room", "set", name, "private_messages=false", "--data-dir", data], check=True, capture_output=True)
+        for person in (alice, bob):
+            invite = person.sip.read()
+            self.assertTrue(invite.start.startswith("INVITE "), invite.octets)
+            self.assertIn(b"a=chatroom:nickname\r\n", invite.body)
+            person.answer_offer(invite)
+        # Who has made the room sends somebody away, and may end it.
+        more = f"Refer-To: <{bob.uri};method=BYE>\nRefer-Sub: false\n"
+        alice.request("REFER", alice.target, alice.dialog_to, more=more)
+        self.assertEqual(alice.sip.read_final().start, "SIP/2.0 202 Accepted")
+        self.assertIn("Removed from the room", self.taken(bob, "BYE").get("Reason"))
+        more = f"Refer-To: <sip:{name}@localhost;method=BYE>\nRefer-Sub: false\n"
+        alice.request("REFER", alice.target, alice.dialog_to, more=more)
+        self.assertEqual(alice.sip.read_final().start, "SIP/2.0 202 Accepted")
+        self.taken(alice, "BYE")
+
+    # CONFORMANCE 5366-5.2-1
+    def test_who_is_listed_in_an_invite_is_called_by_way_of_the_proxy(self) -> None:
+        carol = Callee("carol", self.proxy)
+        self.addCleanup(carol.close)
+        self.assertEqual(carol.register().start, "SIP/2.0 200 OK")
+        alice = self.caller("alice")
+        listed = (
+            "--part\nContent-Type: application/sdp\n\n" + alice.offer() + "\n--part\n"
+            "Content-Type: application/resource-lists+xml\nContent-Disposition: recipient-list\n\n"
+            '<?xml version="1.0" encoding="UTF-8"?><resource-lists xmlns="urn:ietf:params:xml:ns:resource-lists"><list>'
+            f'<entry uri="{carol.uri}"/></list></resource-lists>\n--part--\n'
+        )
+        alice.offer = lambda: listed
+        alice.extra = "Require: recipient-list-invite\n"
+        alice.content_type = "multipart/mixed;boundary=part"
+        alice.call_room("sip:factory@localhost")
+        invite = carol.sip.read()
+        self.assertIn(";isfocus", invite.get("Contact"))
+        carol.take_call(invite)
+        self.assertIn(b" 200 OK\r\n", carol.bind())
 
 
 class Host(Chat):
