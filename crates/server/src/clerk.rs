@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use focus::Settings;
 use focus::desk::{self, Command};
-use focus::room::Address;
+use focus::room::{Address, Scheme};
 use focus::signalling::News;
 use store::{Store, StoredRoom};
 use tokio::sync::{mpsc, oneshot};
@@ -84,9 +84,12 @@ impl Clerk {
     /// The address of a user: as a URI, or as a user part in our domain.
     fn person(&self, text: &str) -> Result<Address, String> {
         let whole = if text.contains(':') { text.to_owned() } else { format!("sip:{text}@{}", self.config.domain) };
-        Address::parse(&whole).map_err(|error| {
-            format!("{text:?} is no user: {error}; right would be NAME or sip:NAME@{}", self.config.domain)
-        })
+        let domain = &self.config.domain;
+        let wrong = |error| format!("{text:?} is no user: {error}; right would be NAME or sip:NAME@{domain}");
+        let address = Address::parse(&whole).map_err(wrong)?;
+        // By whatever name of this server it is said, it is the same user who is meant.
+        let is_ours = address.scheme() == Scheme::Sip && self.settings.is_ours(address.host_without_port());
+        if is_ours { address.with_host(domain).map_err(wrong) } else { Ok(address) }
     }
 
     /// The name of a room: as a URI, or as its user part.

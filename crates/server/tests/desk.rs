@@ -189,7 +189,7 @@ fn a_room_is_made_changed_and_kept_until_it_is_deleted() {
     done(&server, &["room", "set", "tea", "wrapped_types=[\"text/plain\"]", "hidden=true", "subject=Té"]);
     done(&server, &["room", "moderator", "tea", "alice"]);
     done(&server, &["room", "member", "tea", "sip:bob@elsewhere.test"]);
-    done(&server, &["room", "ban", "tea", "mallory"]);
+    done(&server, &["room", "ban", "tea", "sip:mallory@127.0.0.1"]);
     done(&server, &["room", "mute", "tea", "tel:+1 555".replace(' ', "").as_str()]);
     let sheet = json(&server, &["room", "show", "tea"])["room"].clone();
     for (key, value) in [

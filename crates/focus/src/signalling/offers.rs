@@ -114,7 +114,8 @@ impl Signalling {
     pub(super) fn refreshed(&mut self, now: Instant, client: ClientId, response: &Response) {
         let Some(dialog) = self.refreshes.remove(&client) else { return };
         let Some(id) = self.dialogs.get(&dialog).copied() else { return };
-        if self.answer_taken(now, id, &response.body).is_err() {
+        let answer = bodies::session(&response.headers, &response.body).unwrap_or_default();
+        if self.answer_taken(now, id, &answer).is_err() {
             return self.hang_up(now, id, Ending::NoAnswer);
         }
         self.catch_up(now, id);
