@@ -117,6 +117,42 @@ fn who_is_private_is_not_named_by_whom_they_have_called_even_when_they_have_gone
     assert!(!told.contains("alice") && !format!("{invite:?}").contains("alice"), "{told} {invite:?}");
 }
 
+// THREATS T12
+#[test]
+fn who_is_there_in_private_is_as_out_of_reach_as_who_is_nowhere() {
+    let told = |is_there: bool| {
+        let mut chat = Chat::in_room(|policy| policy.room.simultaneous_access = false);
+        let alice = chat.join("alice");
+        if is_there {
+            chat.registered("bob");
+            chat.join(Caller::new("bob").with_header("Privacy: id"));
+        }
+        let phone = chat.phone(alice);
+        assert_eq!(chat.refer(alice, BOB).code(), 202);
+        chat.told(phone)
+    };
+    assert_eq!(told(true), told(false));
+}
+
+// THREATS T18
+#[test]
+fn nobody_is_kept_out_by_being_called() {
+    let mut chat = Chat::in_room(|policy| policy.room.simultaneous_access = false);
+    let alice = chat.join("alice");
+    let phone = chat.phone(alice);
+    let bob = chat.registered("bob");
+    chat.refer(alice, BOB);
+    chat.told(phone);
+    let invite = invited(&mut chat, bob);
+    chat.reply_to(bob, &invite, 180, None);
+    chat.told(phone);
+    let own = chat.join("bob");
+    assert!(chat.next_request(bob, "CANCEL").is_some());
+    assert_eq!(chat.told(phone), ["terminated;reason=noresource 486 Busy Here"]);
+    chat.say(own, "I was on my way");
+    chat.hears(alice, "I was on my way");
+}
+
 // CONFORMANCE 4579-016
 #[test]
 fn what_comes_of_a_call_is_told_and_nothing_else_of_it() {

@@ -299,7 +299,23 @@ impl Signalling {
 
     /// The home has no seat for who is to be called.
     pub(super) fn no_seat_for_callee(&mut self, now: Instant, id: SeatId, refusal: Refusal) {
-        self.give_up_call(now, id, no_seat(refusal).code);
+        // Who is there in private is as out of reach as somebody who is not registered: nothing else may be told of them.
+        let is_hidden = refusal == Refusal::AlreadyPresent && self.is_there_in_private_alone(id);
+        self.give_up_call(now, id, if is_hidden { 480 } else { no_seat(refusal).code });
+    }
+
+    fn is_there_in_private_alone(&self, callee: SeatId) -> bool {
+        let Some(seat) = self.seats.get(&callee) else { return false };
+        let mut others =
+            self.seats_of(seat.room, &seat.user.identity).filter(|seat| !seat.is_being_called()).peekable();
+        others.peek().is_some() && others.all(|seat| seat.is_private)
+    }
+
+    /// Whoever comes of their own accord need not be called any more, and is kept out by no call (threat T18).
+    pub(super) fn call_no_more(&mut self, now: Instant, name: &str, user: &Caller) {
+        for id in self.seats_in(name, |seat| seat.is_being_called() && seat.user.is_same(user)) {
+            self.give_up_call(now, id, 486);
+        }
     }
 
     /// A place that was called says how far it is.

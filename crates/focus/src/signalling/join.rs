@@ -72,6 +72,7 @@ impl Signalling {
         if is_factory {
             self.open_made(&name, &caller.identity).map_err(no_room)?;
         }
+        self.call_no_more(now, &name, &caller);
         self.find_or_open(&name, &caller.identity).map_err(no_room)?;
         let entry = self.rooms.get(&name).ok_or(NOT_FOUND)?;
         let (room, home, policy, subject) = (entry.id, entry.home, entry.policy.clone(), entry.subject.clone());
