@@ -134,6 +134,26 @@ fn who_is_there_in_private_is_as_out_of_reach_as_who_is_nowhere() {
     assert_eq!(told(true), told(false));
 }
 
+// THREATS T12 CONFORMANCE 4579-030
+#[test]
+fn who_takes_a_call_and_wants_privacy_is_not_shown() {
+    let mut chat = Chat::in_room(|policy| policy.roster_interval = Duration::ZERO);
+    let alice = chat.join("alice");
+    let carol = chat.join("carol");
+    chat.subscribe(carol, &["Event: conference"]);
+    chat.notified(carol).unwrap();
+    let bob = chat.registered("bob");
+    chat.refer(alice, BOB);
+    let phone = chat.phone(alice);
+    chat.told(phone);
+    let invite = invited(&mut chat, bob);
+    let bob = chat.take_call(bob, &invite, Caller::new("bob").with_header("Privacy: id"));
+    assert!(chat.dismissed(bob).is_some_and(|reason| reason.contains("cause=433")));
+    assert_eq!(chat.told(phone), ["terminated;reason=noresource 433 Anonymity Disallowed"]);
+    assert!(chat.notified(carol).is_none());
+    assert_eq!(chat.stage.node.signalling().census()[0], 2);
+}
+
 // THREATS T18
 #[test]
 fn nobody_is_kept_out_by_being_called() {

@@ -14,7 +14,7 @@ use sip::typed::Uri;
 use sip::{Body, ClientId, Destination, DialogId, Failure, Headers, Method, Outgoing, Response, Transport};
 
 use super::admission::{Caller, Matter};
-use super::join::{no_seat, own_contact, public_guest};
+use super::join::{asks_for_privacy, no_seat, own_contact, public_guest};
 use super::media::Unfit;
 use super::progress::ReportId;
 use super::registrar::Binding;
@@ -341,12 +341,18 @@ impl Signalling {
         seat.stage = Stage::Seated { dialog, reoffer: None };
         self.dialogs.insert(dialog, id);
         let answer = bodies::session(&response.headers, &response.body).unwrap_or_default();
-        let code = match self.answer_taken(now, id, &answer) {
-            Ok(()) => {
+        // The others know already who is called; whoever wants privacy has to come of their own accord.
+        let taken = if asks_for_privacy(&response.headers) { None } else { Some(self.answer_taken(now, id, &answer)) };
+        let code = match taken {
+            None => {
+                self.hang_up(now, id, Ending::NotInPrivate);
+                433
+            }
+            Some(Ok(())) => {
                 self.fetch_media(now, id);
                 200
             }
-            Err(unfit) => {
+            Some(Err(unfit)) => {
                 self.hang_up(now, id, Ending::NoAnswer);
                 unfit.code
             }

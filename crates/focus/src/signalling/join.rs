@@ -6,7 +6,7 @@ use std::time::Instant;
 use msrp::sdp::Originator;
 use room::{Address, Capabilities, DeleteWhen, Guest, Refusal, SeatId};
 use sip::typed::NameAddr;
-use sip::{Answer, DialogId, Request, Source, TransactionId, Transport};
+use sip::{Answer, DialogId, Headers, Request, Source, TransactionId, Transport};
 
 use super::admission::{Call, Caller, Purpose, is_nameless};
 use super::media::{Agreed, Unfit};
@@ -379,10 +379,14 @@ pub(super) fn public_guest(caller: &Caller, capabilities: Capabilities) -> Guest
 /// Whether the caller asks that its identity be kept from others (RFC 3323 §4.2, RFC 3325 §9.3), by name or by a From that has
 /// none.
 fn wants_privacy(request: &Request) -> bool {
-    let wishes = request.headers("Privacy").flat_map(|value| value.split(';'));
-    let asked = wishes.map(str::trim).any(|wish| !wish.is_empty() && !wish.eq_ignore_ascii_case("none"));
     let nameless = request.from().is_ok_and(|from| Address::parse(from.uri.as_str()).is_ok_and(|it| is_nameless(&it)));
-    asked || nameless
+    asks_for_privacy(&request.headers) || nameless
+}
+
+/// Whether a message asks for privacy of any kind (RFC 3323 §4.2).
+pub(super) fn asks_for_privacy(headers: &Headers) -> bool {
+    let mut wishes = headers.all("Privacy").flat_map(|value| value.split(';')).map(str::trim);
+    wishes.any(|wish| !wish.is_empty() && !wish.eq_ignore_ascii_case("none"))
 }
 
 /// The Contact of a room: its URI in the form in which the caller has reached it, so that what follows reaches it too, with the

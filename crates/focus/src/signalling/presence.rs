@@ -207,6 +207,7 @@ fn departure(ending: Option<Ending>, when: String) -> Departure {
             Ending::Switch(Cause::RoomClosed | Cause::CreatorLeft)
             | Ending::Removed
             | Ending::Unneeded
+            | Ending::NotInPrivate
             | Ending::SentAway(_)
             | Ending::ShutDown,
         ) => DisconnectionMethod::Booted,

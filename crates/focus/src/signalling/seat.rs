@@ -186,6 +186,8 @@ pub(super) enum Ending {
     ShutDown,
     /// The room's offer has got no answer that can be taken.
     NoAnswer,
+    /// Somebody who was called has asked for privacy, and is known to others by the name that was called.
+    NotInPrivate,
     /// A moderator wants it so, or the user from elsewhere.
     Removed,
     /// Somebody has taken a call that was taken already.
@@ -204,6 +206,7 @@ impl Ending {
             Self::Switch(Cause::CreatorLeft) => "SIP;cause=410;text=\"The room has ended with its creator\"",
             Self::Switch(Cause::Replaced) => "SIP;cause=200;text=\"Replaced by another user agent\"",
             Self::NoAnswer => "SIP;cause=488;text=\"No acceptable answer came\"",
+            Self::NotInPrivate => "SIP;cause=433;text=\"Come by yourself to be here in private\"",
             // It does not tell by whom.
             Self::Removed => "SIP;cause=403;text=\"Removed from the room\"",
             Self::Unneeded => "SIP;cause=200;text=\"Call completed elsewhere\"",

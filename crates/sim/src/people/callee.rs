@@ -50,6 +50,17 @@ impl Chat {
 
     /// A phone answers a request: the To of the answer has the tag `callee`, its Contact is the phone's.
     pub fn reply_to(&mut self, phone: Phone, request: &SipMessage, code: u16, body: Option<(String, String)>) {
+        self.reply_with(phone, request, code, &[], body);
+    }
+
+    fn reply_with(
+        &mut self,
+        phone: Phone,
+        request: &SipMessage,
+        code: u16,
+        further: &[String],
+        body: Option<(String, String)>,
+    ) {
         let mut text = format!("SIP/2.0 {code} {}\r\n", sip::reason_phrase(code));
         for (name, value) in &request.headers {
             if ["Via", "From", "Call-ID", "CSeq", "Record-Route"].contains(&name.as_str()) {
@@ -60,6 +71,7 @@ impl Chat {
             }
         }
         text.push_str(&format!("Contact: <sip:callee@{};transport=tcp>\r\n", phone.address()));
+        further.iter().for_each(|line| text.push_str(&format!("{line}\r\n")));
         let (content_type, body) = body.unwrap_or_default();
         if !body.is_empty() {
             text.push_str(&format!("Content-Type: {content_type}\r\n"));
@@ -80,7 +92,7 @@ impl Chat {
             let setup = if text.contains("a=setup:") { "" } else { "a=setup:active\r\n" };
             (kind, text + setup)
         });
-        self.reply_to(phone, invite, 200, active);
+        self.reply_with(phone, invite, 200, callee.headers(), active);
         let ack = self.next_request(phone, "ACK").expect("the 200 is acknowledged");
         let header = |name| invite.header(name).unwrap_or_default().to_owned();
         let offer = SipMessage {
