@@ -19,10 +19,9 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
-use std::time::Duration;
 
-use focus::room::{Address, Confusables, NicknameScope, Policy};
-use focus::settings::{Invitations, Network};
+use focus::room::{Address, DeleteWhen};
+use focus::settings::{Network, RoomPolicy};
 use toml::de::DeTable;
 
 pub(crate) use reader::Problem;
@@ -240,81 +239,6 @@ pub(crate) enum Create {
     Nobody,
 }
 
-/// How a room is (RFC 7701 §4.1).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct RoomPolicy {
-    pub(crate) nicknames: bool,
-    pub(crate) nickname_scope: NicknameScope,
-    /// How long a nickname is kept for who left.
-    pub(crate) nickname_quarantine: Duration,
-    pub(crate) nickname_confusables: Confusables,
-    /// Which nicknames nobody may have.
-    pub(crate) reserved_nicknames: Vec<String>,
-    pub(crate) private_messages: bool,
-    /// Whether a user may be in it more than once at a time.
-    pub(crate) simultaneous_access: bool,
-    /// Whether media must come over TLS.
-    pub(crate) force_tls: bool,
-    pub(crate) delete_when: DeleteWhen,
-    /// What may stand inside Message/CPIM, RFC 4975 §8.6 patterns in lower case.
-    pub(crate) wrapped_types: Vec<String>,
-    /// How long the next chunk of a message may take.
-    pub(crate) chunk_timer: Duration,
-    /// The longest message, in octets, that still goes to a recipient that is slow.
-    pub(crate) congested_max_message: u64,
-    /// How long a participant without its media connection keeps its seat.
-    pub(crate) grace: Duration,
-    /// Whether private messages go to clients that declare no chatroom attribute.
-    pub(crate) trust_undeclared: bool,
-    /// Whether such clients are told who comes and goes, as messages.
-    pub(crate) unaware_updates: bool,
-    /// The least time between two notifications of changes to one subscriber.
-    pub(crate) roster_interval: Duration,
-    /// From so many users on, subscribers are told what changed instead of everything.
-    pub(crate) roster_full_below: u32,
-    /// Whether the roster is told only over TLS.
-    pub(crate) roster_over_tls_only: bool,
-    /// Who may have the room call somebody.
-    pub(crate) invitations: Invitations,
-}
-
-impl Default for RoomPolicy {
-    fn default() -> Self {
-        RoomPolicy {
-            nicknames: true,
-            nickname_scope: NicknameScope::Room,
-            nickname_quarantine: Duration::from_secs(300),
-            nickname_confusables: Confusables::Allow,
-            reserved_nicknames: Policy::default().reserved_nicknames,
-            private_messages: true,
-            simultaneous_access: true,
-            force_tls: false,
-            delete_when: DeleteWhen::Empty,
-            wrapped_types: vec!["*".to_owned()],
-            chunk_timer: Duration::from_secs(540),
-            congested_max_message: 2048,
-            grace: Duration::from_secs(30),
-            trust_undeclared: false,
-            unaware_updates: false,
-            roster_interval: Duration::from_secs(5),
-            roster_full_below: 100,
-            roster_over_tls_only: false,
-            invitations: Invitations::Participants,
-        }
-    }
-}
-
-/// When a room ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum DeleteWhen {
-    /// With the last one who leaves.
-    Empty,
-    /// With the one who made it.
-    CreatorLeaves,
-    /// Not by itself.
-    Never,
-}
-
 /// A room that is always there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Room {
@@ -405,6 +329,7 @@ impl Config {
 }
 
 /// A policy for a room of the file, which does not end by itself.
-pub(crate) fn permanent(policy: RoomPolicy) -> RoomPolicy {
-    RoomPolicy { delete_when: DeleteWhen::Never, ..policy }
+pub(crate) fn permanent(mut policy: RoomPolicy) -> RoomPolicy {
+    policy.room.delete_when = DeleteWhen::Never;
+    policy
 }

@@ -12,7 +12,7 @@ use focus::signalling::Account;
 use focus::sip::Transport;
 use focus::sip::auth::{Algorithm, ha1};
 
-use crate::config::{self, Advertised, Auth, Config, DeleteWhen, Listener, Protocol, Secret, User, literal};
+use crate::config::{self, Advertised, Auth, Config, Listener, Protocol, Secret, User, literal};
 
 /// What a node with this configuration is told, listening where it now does.
 pub(crate) fn settings(config: &Config, sip: &[Listener], msrp: &[Listener], workers: u8) -> Settings {
@@ -23,7 +23,7 @@ pub(crate) fn settings(config: &Config, sip: &[Listener], msrp: &[Listener], wor
     let definition = |room: &config::Room| Definition {
         name: room.name.clone(),
         subject: room.subject.clone(),
-        policy: policy(&room.policy),
+        policy: room.policy.clone(),
         standing: standing(config, room),
     };
     Settings {
@@ -39,7 +39,7 @@ pub(crate) fn settings(config: &Config, sip: &[Listener], msrp: &[Listener], wor
                 config::Create::Users => settings::Create::Users,
                 config::Create::Nobody => settings::Create::Nobody,
             },
-            defaults: policy(&config.defaults),
+            defaults: config.defaults.clone(),
             factory: config.factory.clone(),
             permanent: config.rooms.iter().map(definition).collect(),
         },
@@ -74,38 +74,6 @@ fn sip_address(place: &Advertised) -> Option<SipAddress> {
         Protocol::Http | Protocol::Https => return None,
     };
     Some(SipAddress { transport, host: place.host.clone(), port: place.port })
-}
-
-/// A policy as the cores have it.
-pub(crate) fn policy(policy: &config::RoomPolicy) -> settings::RoomPolicy {
-    let room = focus::room::Policy {
-        nicknames: policy.nicknames,
-        private_messages: policy.private_messages,
-        simultaneous_access: policy.simultaneous_access,
-        force_tls: policy.force_tls,
-        delete_when: match policy.delete_when {
-            DeleteWhen::Empty => focus::room::DeleteWhen::Empty,
-            DeleteWhen::CreatorLeaves => focus::room::DeleteWhen::CreatorLeaves,
-            DeleteWhen::Never => focus::room::DeleteWhen::Never,
-        },
-        wrapped_types: focus::room::MediaTypes::lenient(policy.wrapped_types.iter().map(String::as_str)),
-        nickname_scope: policy.nickname_scope,
-        nickname_confusables: policy.nickname_confusables,
-        nickname_quarantine: policy.nickname_quarantine,
-        reserved_nicknames: policy.reserved_nicknames.clone(),
-    };
-    settings::RoomPolicy {
-        room,
-        chunk_timer: policy.chunk_timer,
-        congested_max: policy.congested_max_message,
-        grace: policy.grace,
-        trust_undeclared: policy.trust_undeclared,
-        unaware_updates: policy.unaware_updates,
-        roster_interval: policy.roster_interval,
-        roster_full_below: policy.roster_full_below as usize,
-        roster_over_tls_only: policy.roster_over_tls_only,
-        invitations: policy.invitations,
-    }
 }
 
 /// What the file says of who is what in a room.

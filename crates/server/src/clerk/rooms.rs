@@ -68,7 +68,7 @@ fn charter(config: &Config, stored: &StoredRoom) -> Charter {
     let has_password = PASSWORD.iter().any(|key| is_said(key));
     Charter {
         subject: if is_said("subject") { file.and_then(|room| room.subject.clone()) } else { stored.subject.clone() },
-        policy: settings::policy(&policy),
+        policy,
         creator: stored.creator.clone(),
         standing: Standing {
             moderators: if is_said("moderators") { said.moderators } else { stored.moderators.clone() },
@@ -533,10 +533,10 @@ mod tests {
 
     #[test]
     fn every_key_that_can_be_set_is_shown_as_it_is_set() {
-        let shown = notation(&settings::policy(&permanent(config::RoomPolicy::default())));
+        let shown = notation(&permanent(RoomPolicy::default()));
         let set = |key: &str, value: &Value| {
-            let mut policy = permanent(config::RoomPolicy::default());
-            rooms::set(&mut policy, key, value).map(|()| settings::policy(&policy))
+            let mut policy = permanent(RoomPolicy::default());
+            rooms::set(&mut policy, key, value).map(|()| policy)
         };
         let complaint = set("no_such_key", &json!(1)).unwrap_err();
         let (_, keys) = complaint.split_once("[room] may have ").unwrap();

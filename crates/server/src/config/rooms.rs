@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use focus::room::{Address, Confusables, Nickname, NicknameScope, Scheme};
-use focus::settings::Invitations;
+use focus::room::{Address, Confusables, DeleteWhen, MediaTypes, Nickname, NicknameScope, Scheme};
+use focus::settings::{Invitations, RoomPolicy};
 use toml::de::DeValue;
 
 use super::reader::{Section, Source};
 use super::sections::text;
-use super::{Config, Create, DeleteWhen, Room, RoomPolicy, permanent, users, value};
+use super::{Config, Create, Room, permanent, users, value};
 
 /// `[rooms]`, `[rooms.defaults]` and every `[[room]]`.
 pub(super) fn read<'t>(source: &mut Source<'t>, root: &mut Section<'t>, config: &mut Config) {
@@ -28,7 +28,7 @@ pub(super) fn read<'t>(source: &mut Source<'t>, root: &mut Section<'t>, config: 
     if let Some(delete_when) =
         defaults.parse(source, "delete_when", "\"empty\", \"creator_leaves\" or \"never\"", delete_when)
     {
-        config.defaults.delete_when = delete_when;
+        config.defaults.room.delete_when = delete_when;
     }
     defaults.finish(source);
     section.finish(source);
@@ -126,10 +126,10 @@ pub(crate) fn set(own: &mut RoomPolicy, key: &str, value: &serde_json::Value) ->
 /// Every policy key but `delete_when`, which a permanent room may not choose.
 fn policy<'t>(source: &mut Source<'t>, section: &mut Section<'t>, policy: &mut RoomPolicy) {
     for (key, flag) in [
-        ("nicknames", &mut policy.nicknames),
-        ("private_messages", &mut policy.private_messages),
-        ("simultaneous_access", &mut policy.simultaneous_access),
-        ("force_tls", &mut policy.force_tls),
+        ("nicknames", &mut policy.room.nicknames),
+        ("private_messages", &mut policy.room.private_messages),
+        ("simultaneous_access", &mut policy.room.simultaneous_access),
+        ("force_tls", &mut policy.room.force_tls),
         ("trust_undeclared", &mut policy.trust_undeclared),
         ("unaware_updates", &mut policy.unaware_updates),
         ("roster_over_tls_only", &mut policy.roster_over_tls_only),
@@ -140,27 +140,27 @@ fn policy<'t>(source: &mut Source<'t>, section: &mut Section<'t>, policy: &mut R
         const RIGHT: &str = "media types like [\"*\"], [\"text/*\"] or [\"text/plain\", \"text/html\"]";
         match entry.parse_each(source, RIGHT, value::media_type) {
             Some(types) if types.is_empty() || types.len() > 64 => entry.wrong(source, RIGHT),
-            Some(types) => policy.wrapped_types = types,
+            Some(types) => policy.room.wrapped_types = MediaTypes::lenient(types.iter().map(String::as_str)),
             None => {}
         }
     }
     if let Some(scope) = section.parse(source, "nickname_scope", "\"room\" or \"domain\"", nickname_scope) {
-        policy.nickname_scope = scope;
+        policy.room.nickname_scope = scope;
     }
     if let Some(confusables) = section.parse(source, "nickname_confusables", "\"allow\" or \"refuse\"", confusables) {
-        policy.nickname_confusables = confusables;
+        policy.room.nickname_confusables = confusables;
     }
     if let Some(entry) = section.take("reserved_nicknames") {
         const RIGHT: &str = "at most 1000 nicknames like [\"admin\"]";
         match entry.parse_each(source, RIGHT, nickname) {
             Some(words) if words.len() > 1000 => entry.wrong(source, RIGHT),
-            Some(words) => policy.reserved_nicknames = words,
+            Some(words) => policy.room.reserved_nicknames = words,
             None => {}
         }
     }
     for (key, shortest, right, span) in [
         ("chunk_timer", 1, "a span of time from \"1s\" to \"24h\"", &mut policy.chunk_timer),
-        ("nickname_quarantine", 0, "a span of time from \"0s\" to \"24h\"", &mut policy.nickname_quarantine),
+        ("nickname_quarantine", 0, "a span of time from \"0s\" to \"24h\"", &mut policy.room.nickname_quarantine),
         ("grace", 0, "a span of time from \"0s\" to \"24h\"", &mut policy.grace),
         ("roster_interval", 0, "a span of time from \"0s\" to \"24h\"", &mut policy.roster_interval),
     ] {
@@ -171,10 +171,13 @@ fn policy<'t>(source: &mut Source<'t>, section: &mut Section<'t>, policy: &mut R
     }
     let size = |value: &DeValue<'_>| value.as_str().and_then(value::size).filter(|size| *size <= 1 << 40);
     if let Some(size) = section.parse(source, "congested_max_message", "a size from \"0B\" to \"1024GiB\"", size) {
-        policy.congested_max_message = size;
+        policy.congested_max = size;
     }
-    let number =
-        |value: &DeValue<'_>| u32::from_str_radix(value.as_integer()?.as_str(), value.as_integer()?.radix()).ok();
+    let number = |value: &DeValue<'_>| {
+        u32::from_str_radix(value.as_integer()?.as_str(), value.as_integer()?.radix())
+            .ok()
+            .map(|number| number as usize)
+    };
     if let Some(number) = section.parse(source, "roster_full_below", "a number of users, like 100", number) {
         policy.roster_full_below = number;
     }

@@ -1,5 +1,10 @@
 //! Files beside what they say, and wrong files beside what is told about them.
 
+use std::time::Duration;
+
+use focus::room::{Confusables, NicknameScope};
+use focus::settings::Invitations;
+
 use super::*;
 
 fn problems(text: &str) -> Vec<String> {
@@ -29,7 +34,7 @@ fn without_a_file_everybody_finds_the_lobby() {
     let config = Config::embedded();
     assert_eq!(config.auth, Auth::Open);
     assert_eq!(config.rooms[0].name, "lobby");
-    assert_eq!(config.rooms[0].policy.delete_when, DeleteWhen::Never);
+    assert_eq!(config.rooms[0].policy.room.delete_when, DeleteWhen::Never);
     assert!(config.sip.listen.iter().all(|listener| listener.address.ip().is_loopback()));
 }
 
@@ -53,13 +58,16 @@ fn a_whole_file() {
     assert_eq!(config.outbound, [private], "and this machine is out of reach, as others reach the server");
     assert_eq!(config.create, Create::Nobody);
     let defaults = &config.defaults;
-    assert_eq!((defaults.delete_when, defaults.nickname_scope), (DeleteWhen::CreatorLeaves, NicknameScope::Domain));
     assert_eq!(
-        (defaults.nickname_confusables, &defaults.reserved_nicknames[..]),
+        (defaults.room.delete_when, defaults.room.nickname_scope),
+        (DeleteWhen::CreatorLeaves, NicknameScope::Domain)
+    );
+    assert_eq!(
+        (defaults.room.nickname_confusables, &defaults.room.reserved_nicknames[..]),
         (Confusables::Refuse, &["root".to_owned()][..])
     );
-    assert_eq!((defaults.nickname_quarantine, defaults.grace), (Duration::from_secs(3600), Duration::ZERO));
-    assert_eq!(defaults.congested_max_message, 0);
+    assert_eq!((defaults.room.nickname_quarantine, defaults.grace), (Duration::from_secs(3600), Duration::ZERO));
+    assert_eq!(defaults.congested_max, 0);
     assert_eq!((defaults.roster_interval, defaults.roster_full_below), (Duration::ZERO, 20));
     assert!(defaults.roster_over_tls_only);
     let room = &config.rooms[0];
@@ -67,9 +75,9 @@ fn a_whole_file() {
     assert_eq!(room.moderators, [Address::parse("sip:alice@chat.example.com").unwrap()]);
     assert_eq!((defaults.invitations, room.policy.invitations), (Invitations::Moderators, Invitations::Nobody));
     assert_eq!(config.factory.as_deref(), Some("conference-factory"));
-    assert!(!room.policy.nicknames && !room.policy.private_messages);
-    assert_eq!(room.policy.delete_when, DeleteWhen::Never);
-    assert_eq!(room.policy.wrapped_types, ["text/plain", "image/*"]);
+    assert!(!room.policy.room.nicknames && !room.policy.room.private_messages);
+    assert_eq!(room.policy.room.delete_when, DeleteWhen::Never);
+    assert_eq!(room.policy.room.wrapped_types.iter().collect::<Vec<_>>(), ["text/plain", "image/*"]);
     assert_eq!(room.policy.chunk_timer, Duration::from_secs(60));
     let members: Vec<_> = room.members.iter().flatten().map(Address::as_str).collect();
     assert_eq!((members, room.hidden), (vec!["sip:alice@chat.example.com", "tel:+15551234"], true));
