@@ -1,8 +1,9 @@
 //! A worker: connections, the MSRP sessions bound on them, the rooms whose home it is, and a branch of every room that has members
 //! here. The MSRP switch of RFC 7701 is the workers together.
 //!
-//! This file is the face towards the shell and the bookkeeping; `switch` is what a session does with a frame, `home` what a room
-//! does with a command, `branch` and `outlet` are the way out.
+//! This file is the face towards the shell and the life of a connection; `letters` is what the mail means, `sessions` what is bound
+//! on the connections, `pacing` who is read; `switch` is what a session does with a frame, `home` what a room does with a command,
+//! `branch` and `outlet` are the way out.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::net::SocketAddr;
@@ -11,20 +12,22 @@ use std::time::{Duration, Instant};
 
 use msrp::parse::{Limits, Parser};
 use rand_core::Rng;
-use room::{Capabilities, Effect, Epoch, SeatId};
+use room::{Effect, SeatId};
 
 use crate::arena::Arena;
 use crate::branch::{Branches, Outbound};
-use crate::home::{Claimant, Homes};
+use crate::home::Homes;
 use crate::ids::{ConnectionId, Handle, Place, RoomId, SessionId, StreamId, WorkerId};
-use crate::mail::{Cause, Facts, Letter, Mail, Peer, Receipt};
+use crate::mail::{Cause, Letter, Mail, Receipt};
 use crate::outlet::Outlets;
 use crate::session::Session;
 use crate::settings::Settings;
-use crate::switch::{Asked, Dialing, Frame};
+use crate::switch::{Dialing, Frame};
 use crate::timers::{Timer, Timers};
 
+mod letters;
 mod pacing;
+mod sessions;
 
 use pacing::Hold;
 
@@ -408,96 +411,6 @@ impl Worker {
         self.outlets.finish(id.0);
     }
 
-    /// A seat's session is bound on a connection: its user is a member and reached from now on.
-    pub(crate) fn seat_session(&mut self, connection: ConnectionId, facts: Facts, epoch: Epoch) -> Option<Handle> {
-        let max_message = self.settings.max_message;
-        let owner = self.connections.get_mut(connection.0)?;
-        let (id, seat) = (facts.session.clone(), facts.seat);
-        let handle = self.sessions.insert_with(|handle| Session::new(facts, connection, handle.slot, max_message));
-        owner.sessions.push(handle);
-        self.bound.insert(id, handle);
-        self.seats.insert(seat, handle);
-        let session = self.sessions.get_mut(handle)?;
-        self.branches.enter(handle, session, epoch);
-        Some(handle)
-    }
-
-    /// The session of a seat is over. Its connection goes with it unless other sessions use it (RFC 4975 §5.4).
-    pub(crate) fn end_session(&mut self, now: Instant, seat: SeatId) {
-        let Some(handle) = self.seats.get(&seat).copied() else { return };
-        self.remove_session(handle);
-        let Some(session) = self.sessions.get(handle) else { return };
-        let id = session.connection;
-        let Some(connection) = self.connections.get_mut(id.0) else { return };
-        connection.sessions.retain(|other| *other != handle);
-        if connection.sessions.is_empty() {
-            self.farewell(now, id);
-        } else if let Some((stream, open)) = self.outlets.open_chunk(id.0)
-            && open == handle
-        {
-            self.branches.cut(stream, handle, &self.sessions, &mut self.outlets);
-        }
-        // What it held back others by has gone with it.
-        self.resume(id);
-    }
-
-    fn remove_session(&mut self, handle: Handle) {
-        self.branches.leave(handle, &mut self.sessions);
-        let Some(session) = self.sessions.get_mut(handle) else { return };
-        if !session.ended {
-            session.ended = true;
-            let outstanding = session.asked.values().map(Asked::weight).sum();
-            if let Some(connection) = self.connections.get_mut(session.connection.0) {
-                connection.outstanding = connection.outstanding.saturating_sub(outstanding);
-                connection.unsettled = connection.unsettled.saturating_sub(session.unsettled);
-            }
-            self.bound.remove(&session.id);
-            self.seats.remove(&session.seat);
-            self.ended.push(handle);
-        }
-    }
-
-    pub(crate) fn update_session(&mut self, seat: SeatId, media: &Peer, capabilities: Capabilities) {
-        let Some(handle) = self.seats.get(&seat) else { return };
-        let Some(session) = self.sessions.get_mut(*handle) else { return };
-        session.update(media, capabilities);
-        self.branches.update(session);
-    }
-
-    /// The room says something to a participant, as a message of its own.
-    fn tell_seat(&mut self, seat: SeatId, text: &str) {
-        if let Some(handle) = self.session_of_seat(seat) {
-            self.tell(handle, text);
-        }
-    }
-
-    /// The same, where the session is known.
-    pub(crate) fn tell(&mut self, handle: Handle, text: &str) {
-        let Some(session) = self.session(handle) else { return };
-        if !session.accepts("text/plain") {
-            return;
-        }
-        let notice = cpim::Message {
-            from: cpim::Party::new(session.room_address.as_str()),
-            to: cpim::Party::new(session.identity.as_str()),
-            date_time: None,
-            subject: None,
-            content_type: if text.is_ascii() { "text/plain" } else { "text/plain;charset=utf-8" },
-            content: text.as_bytes(),
-        };
-        let octets = notice.encode();
-        self.branches.tell(handle, &octets, &self.sessions, &mut self.outlets, &mut *self.rng);
-    }
-
-    /// The session on which a frame runs, unless it has ended.
-    pub(crate) fn session(&mut self, handle: Handle) -> Option<&mut Session> {
-        self.sessions.get_mut(handle).filter(|session| !session.ended)
-    }
-
-    pub(crate) fn session_of_seat(&self, seat: SeatId) -> Option<Handle> {
-        self.seats.get(&seat).copied()
-    }
-
     /// A connection failed, and with it all its sessions (RFC 4975 §5.4).
     fn closed(&mut self, now: Instant, id: ConnectionId, cause: Cause) {
         let Some(connection) = self.connections.remove(id.0) else { return };
@@ -556,88 +469,6 @@ impl Worker {
         if self.connections.get(id.0).is_some_and(|connection| connection.sessions.is_empty()) {
             self.drop_connection(now, id, Cause::NotBound);
         }
-    }
-
-    fn read_mail(&mut self, now: Instant, mail: Mail) {
-        match mail.0 {
-            Letter::Open { room, address, hosts, subject, creator, policy } => {
-                let hosts: Vec<&str> = hosts.iter().map(String::as_str).collect();
-                let made = room::Room::new(address, &hosts, policy.room.clone());
-                self.open_room(room, creator.into_iter().fold(made, room::Room::with_creator), subject, *policy);
-            }
-            Letter::Close { room } => self.close_room(now, room),
-            Letter::Policy { room, policy } => self.set_policy(now, room, *policy),
-            Letter::Join(join) => self.join(now, *join),
-            Letter::Reoffer { room, seat, number, media, capabilities } => {
-                self.reoffer(now, (room, seat), number, media, capabilities);
-            }
-            Letter::Registered { room, ask, granted } => self.registered(now, room, ask, granted),
-            Letter::Dial { room, seat, remotes, server_name } => self.dial(now, (room, seat), remotes, server_name),
-            Letter::Mute { room, seat, muted } => self.mute(now, room, seat, muted),
-            Letter::Subject { room, subject } => self.set_subject(room, subject),
-            Letter::Leave { room, seat } => self.leave(now, room, seat),
-            Letter::Claim { worker, connection, session, path, secure } => {
-                self.claim_by_mail(now, Claimant { worker, connection, session, path, secure });
-            }
-            Letter::Lost { room, seat, session, cause } => self.lost(now, (room, seat), &session, cause),
-            Letter::Post(post) => self.say_by_mail(now, &post),
-            Letter::Pass { room, stream, origin, octets, end } => {
-                self.pass_by_mail(now, room, (stream, origin), &octets, end);
-            }
-            Letter::Settle { tickets } => self.settle(tickets),
-            Letter::Settled { origin, octets } => self.discharge(origin.handle, octets),
-            Letter::Nickname { room, seat, worker, reply, wanted } => {
-                self.name(now, (room, seat), worker, reply, &wanted);
-            }
-            Letter::Claimed { connection, facts, epoch } => self.claimed(now, connection, *facts, epoch),
-            Letter::Unclaimed { connection, session, code } => self.unclaimed(now, connection, session, code),
-            Letter::Unseat { seat } => self.end_session(now, seat),
-            Letter::Tell { seat, text } => self.tell_seat(seat, &text),
-            Letter::Updated { seat, media, capabilities } => self.update_session(seat, &media, capabilities),
-            Letter::Verdict { seat, stream, verdict } => self.judged(now, seat, stream, verdict),
-            Letter::Named { seat, reply, code } => self.named(seat, &reply, code),
-            Letter::Deliver(delivery) => {
-                let outbound = Outbound {
-                    stream: delivery.stream,
-                    origin: delivery.origin,
-                    audience: &delivery.audience,
-                    content_type: &delivery.content_type,
-                    octets: &delivery.octets,
-                    end: delivery.end,
-                    announced: delivery.announced,
-                };
-                self.receipts.push(delivery.receipt);
-                self.deliver_here(now, delivery.room, &outbound);
-            }
-            Letter::Passed { stream, octets, end, receipt } => {
-                self.receipts.push(receipt);
-                self.pass_here(now, stream, &octets, end);
-            }
-            Letter::Hold { origin, by, connection } => self.hold(now, origin, by, connection),
-            Letter::Release { origin, by, connection } => self.release(origin, by, connection),
-            Letter::Weary { connection } => self.weary(connection),
-            // Letters to signalling.
-            Letter::Joined { .. }
-            | Letter::Agreed { .. }
-            | Letter::Register { .. }
-            | Letter::Declined { .. }
-            | Letter::Roster { .. }
-            | Letter::Dismiss { .. } => {}
-        }
-    }
-
-    /// The claimant's session: made here, or given back when the connection has gone meanwhile.
-    fn claimed(&mut self, now: Instant, id: ConnectionId, facts: Facts, epoch: Epoch) {
-        let (home, room, seat, session) = (facts.home, facts.room, facts.seat, facts.session.clone());
-        if self.seat_session(id, facts, epoch).is_none() {
-            let cause = Cause::ConnectionLost;
-            return self.post(Place::Worker(home), Letter::Lost { room, seat, session, cause });
-        }
-        self.claim_answered(now, id, ClaimState::None);
-    }
-
-    fn unclaimed(&mut self, now: Instant, id: ConnectionId, session: Box<str>, code: u16) {
-        self.claim_answered(now, id, ClaimState::Refused(session, code));
     }
 
     pub(crate) fn claim_answered(&mut self, now: Instant, id: ConnectionId, state: ClaimState) {
