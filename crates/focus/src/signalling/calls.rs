@@ -21,7 +21,7 @@ use super::registrar::Binding;
 use super::seat::{Ending, Seat, Stage, Terms};
 use super::{Account, Question, Signalling, bodies};
 use crate::ids::RoomId;
-use crate::mail::{Join, Letter};
+use crate::mail::Join;
 use crate::settings::{RoomPolicy, Settings};
 
 /// How long who is called may take to answer.
@@ -134,6 +134,11 @@ impl Signalling {
             return Err(Unfit { code: 416, reason: "" });
         }
         let address = Address::parse(target.as_str()).map_err(|_| Unfit { code: 400, reason: "Malformed Refer-To" })?;
+        const OUT_OF_REACH: Unfit = Unfit { code: 403, reason: "Out Of Reach" };
+        // Also with a name of ours: whoever it leads to would be taken for the user.
+        if target.param("maddr").is_some() {
+            return Err(OUT_OF_REACH);
+        }
         if self.settings.is_ours(address.host_without_port()) {
             let name = address.user();
             if name.is_empty() {
@@ -149,9 +154,8 @@ impl Signalling {
                 Ok(())
             };
         }
-        let out_of_reach = target.ip().is_some_and(|address| !self.settings.may_reach(address));
-        if out_of_reach || target.param("maddr").is_some() {
-            return Err(Unfit { code: 403, reason: "Out Of Reach" });
+        if target.ip().is_some_and(|address| !self.settings.may_reach(address)) {
+            return Err(OUT_OF_REACH);
         }
         Ok(())
     }
@@ -203,12 +207,15 @@ impl Signalling {
         let target = &call.invitation.target;
         let at_home = Address::parse(target.as_str()).and_then(|address| address.with_host(&self.settings.domain));
         let Ok(at_home) = at_home else { return self.give_up_call(now, id, 404) };
+        let scheme = if target.is_sips() { "sips:" } else { "sip:" };
+        let plain = at_home.as_str().strip_prefix("sip:").and_then(|rest| Uri::parse(&format!("{scheme}{rest}")).ok());
         let callee = Caller::called(at_home, account);
         let user = callee.identity.with_host(&self.settings.domain).unwrap_or_else(|_| callee.identity.clone());
         let mut ways: Vec<Way> = self.registrar.bindings(now, &user).map(Way::registered).collect();
         if ways.is_empty() && self.settings.outbound_proxy.is_some() {
-            // The users of the domain may be registered there.
-            ways.push(Way::elsewhere(target));
+            // The users of the domain may be registered there. Whoever answers is taken for the user: so nothing goes with the
+            // URI that could lead to anybody else.
+            ways.extend(plain.as_ref().map(Way::elsewhere));
         }
         if ways.is_empty() {
             return self.give_up_call(now, id, 480);
@@ -256,13 +263,7 @@ impl Signalling {
             originator: Originator::new(id.0 << 2, &self.settings.domain),
             stage: Stage::Calling,
         };
-        self.rooms.seat_taken(&name, id);
-        self.people.sit_down(id, &seat);
-        self.seats.insert(id, seat);
-        self.post(home, Letter::Join(Box::new(Join { room, seat: id, guest, media, replaces: None })));
-        if is_muted {
-            self.post(home, Letter::Mute { room, seat: id, muted: true });
-        }
+        self.take_seat(seat, Join { room, seat: id, guest, media, replaces: None });
     }
 
     /// By what others know somebody: who is private, by the URI of their seat.

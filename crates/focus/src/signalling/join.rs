@@ -104,16 +104,22 @@ impl Signalling {
             originator: Originator::new(id.0 << 2, &self.settings.domain),
             stage: Stage::Joining { transaction: call.transaction, subject },
         };
-        self.rooms.seat_taken(&name, id);
-        self.people.sit_down(id, &seat);
-        self.seats.insert(id, seat);
         self.joining.insert(call.transaction, id);
         self.listed.extend(listed.map(|listed| (id, listed)));
-        self.post(home, Letter::Join(Box::new(Join { room, seat: id, guest, media, replaces })));
+        self.take_seat(seat, Join { room, seat: id, guest, media, replaces });
+        Ok(())
+    }
+
+    /// A seat is taken, and its room is asked for a place in the talk.
+    pub(super) fn take_seat(&mut self, seat: Seat, join: Join) {
+        let (room, id, home, is_muted) = (join.room, join.seat, seat.home, seat.is_muted);
+        self.rooms.seat_taken(&seat.name, id);
+        self.people.sit_down(id, &seat);
+        self.seats.insert(id, seat);
+        self.post(home, Letter::Join(Box::new(join)));
         if is_muted {
             self.post(home, Letter::Mute { room, seat: id, muted: true });
         }
-        Ok(())
     }
 
     /// Somebody who is known to others by a URI that says nothing, in this seat alone (RFC 7701 §5.2, RFC 4575 §5.6, RFC 5767).
@@ -335,7 +341,7 @@ impl Signalling {
             Stage::Joining { transaction, .. } => drop(self.joining.remove(&transaction)),
             Stage::Seated { dialog, .. } => drop(self.dialogs.remove(&dialog)),
         }
-        self.seat_given_up(now, (seat.room, &seat.name), (id, &seat.user.identity), ending);
+        self.seat_given_up(now, (seat.room, &seat.name), (id, &seat.user), ending);
         self.free_seat(now, &seat.name, id);
         Some((seat.home, seat.room))
     }
@@ -378,7 +384,7 @@ pub(super) fn public_guest(caller: &Caller, capabilities: Capabilities) -> Guest
 
 /// Whether the caller asks that its identity be kept from others (RFC 3323 §4.2, RFC 3325 §9.3), by name or by a From that has
 /// none.
-fn wants_privacy(request: &Request) -> bool {
+pub(super) fn wants_privacy(request: &Request) -> bool {
     let nameless = request.from().is_ok_and(|from| Address::parse(from.uri.as_str()).is_ok_and(|it| is_nameless(&it)));
     asks_for_privacy(&request.headers) || nameless
 }

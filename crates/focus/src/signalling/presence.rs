@@ -9,6 +9,7 @@ use room::{Address, Change, SeatId};
 use sip::event::Reason;
 
 use super::Signalling;
+use super::admission::Caller;
 use super::notify::{Told, ending};
 use super::roster::{Departure, Joining, Roster};
 use super::seat::{Ending, Seat};
@@ -156,15 +157,16 @@ impl Signalling {
         &mut self,
         now: Instant,
         (room, name): (RoomId, &str),
-        (id, account): (SeatId, &Address),
+        (id, user): (SeatId, &Caller),
         ending_by: Option<Ending>,
     ) {
         let when = date_time(self.settings.epoch.unix_at(now).as_secs());
         if let Some(told) = self.notifier.rosters.get_mut(&room) {
             told.roster.departs(id, departure(ending_by, when));
         }
+        let account = &user.identity;
         let is_there = self.seats_of(room, account).any(|seat| !seat.is_being_called());
-        if is_there || self.rooms.get(name).is_some_and(|entry| entry.is_ruled_by_user(account)) {
+        if is_there || self.rooms.get(name).is_some_and(|entry| entry.is_ruled_by(user)) {
             return;
         }
         for id in self.notifier.subscriptions.of_user(room, account) {

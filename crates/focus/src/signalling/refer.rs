@@ -12,7 +12,7 @@ use sip::{Answer, DialogId, Request, Source, TransactionId};
 
 use super::admission::{Call, Caller, Purpose};
 use super::calls::Invitation;
-use super::join::own_contact;
+use super::join::{own_contact, wants_privacy};
 use super::media::Unfit;
 use super::rooms::room_name;
 use super::seat::Ending;
@@ -134,10 +134,14 @@ impl Signalling {
             return Err(if entry.standing.hidden { NOT_FOUND } else { FORBIDDEN });
         }
         let Wish { quiet, referred_by, asked } = Wish::of(referral)?;
-        // Who is private in the room is not named to who is called (RFC 7701 §5.2).
+        // Who is private in the room, or wants to be in this, is not named to who is called, nor to others (RFC 7701 §5.2).
         let is_private = self.seats_of(room, &referral.user.identity).any(|seat| seat.is_private);
-        let referred_by = referred_by.filter(|_| !is_private);
-        let shown = self.shown_as(room, &referral.user.identity);
+        let is_discreet = wants_privacy(referral.request);
+        let referred_by = referred_by.filter(|_| !is_private && !is_discreet);
+        let shown = match is_discreet && !is_private {
+            true => format!("sip:{}@{}", referral.name, self.settings.domain),
+            false => self.shown_as(room, &referral.user.identity),
+        };
         let (targets, history) = match asked {
             Asked::One(target) => (vec![*target], None),
             Asked::Several(list) => {

@@ -22,11 +22,6 @@ impl Entry {
         creator.into_iter().chain(moderator).collect()
     }
 
-    /// The same by the address of the account alone.
-    pub(super) fn is_ruled_by_user(&self, account: &Address) -> bool {
-        self.creator.as_ref() == Some(account) || self.standing.moderators.contains(account)
-    }
-
     /// Whether somebody may remove others and end the room. Rights go by address, never by name.
     pub(super) fn is_ruled_by(&self, user: &Caller) -> bool {
         self.creator.iter().chain(&self.standing.moderators).any(|ruler| user.is_known_as(ruler))
