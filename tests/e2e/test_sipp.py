@@ -44,6 +44,9 @@ class Calls(unittest.TestCase):
     def test_a_session_is_offered_again_over_each_transport(self) -> None:
         self.over_each("reinvite")
 
+    def test_who_is_there_is_told_over_each_transport(self) -> None:
+        self.over_each("watch")
+
     def test_a_cancel_after_the_answer_leaves_the_call_alone_over_each_transport(self) -> None:
         self.over_each("cancel")
 

@@ -355,6 +355,7 @@ fn the_room_may_change_what_it_allows() {
         CSeq: 7 INVITE
         Contact: <sip:alice@192.0.2.101:40000;transport=tcp>
         Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, NOTIFY
+        Accept: application/sdp, application/conference-info+xml, application/xcon-conference-info+xml, application/xcon-conference-info-diff+xml
         Server: tertulia
         Content-Type: application/sdp
         Content-Length: {length}

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use focus::settings::{Invitations, Network};
+use focus::settings::{Invitations, Network, SipAddress};
 use sim::people::{Caller, Chat, Person, SipMessage};
 use sim::stage::Phone;
 
@@ -67,11 +67,16 @@ fn who_is_in_the_room_has_somebody_called_to_it() {
     assert_eq!(chat.stage.node.signalling().census()[0], 1);
 }
 
-// CONFORMANCE 4579-001
+// CONFORMANCE 4579-001 4579-025
 #[test]
-fn a_focus_says_in_requests_and_responses_what_it_notifies_of() {
+fn a_focus_says_in_requests_and_responses_what_it_can_do_and_notifies_of() {
     let (mut chat, alice, bob) = alice_and_bob();
-    let events = |message: &SipMessage| message.header("Allow-Events").map(str::to_owned);
+    let events = |message: &SipMessage| {
+        for (name, part) in [("Allow", "SUBSCRIBE"), ("Accept", "application/sdp"), ("Supported", "timer")] {
+            assert!(message.header(name).is_some_and(|value| value.contains(part)), "{name} in {message:?}");
+        }
+        message.header("Allow-Events").map(str::to_owned)
+    };
     let expected = Some("conference, refer".to_owned());
     assert_eq!(events(chat.answer(alice)), expected, "200 to an INVITE");
     let phone = chat.stage.phone();
@@ -84,7 +89,8 @@ fn a_focus_says_in_requests_and_responses_what_it_notifies_of() {
     assert_eq!(events(&invited(&mut chat, bob)), expected, "INVITE");
     let phone = chat.phone(alice);
     chat.told(phone);
-    assert_eq!(events(&chat.subscribe(alice, &["Event: presence"])), Some("conference".to_owned()), "489");
+    let refused = chat.subscribe(alice, &["Event: presence"]);
+    assert_eq!((refused.code(), refused.header("Allow-Events")), (489, Some("conference")));
     // And it is so.
     assert_eq!(chat.subscribe(alice, &["Event: conference"]).code(), 200);
 }
@@ -369,6 +375,8 @@ fn a_refer_to_that_could_do_harm_is_refused_and_nothing_leaves() {
         ("<sip:x@[::1]>", 403),
         ("<sip:x@[::ffff:127.0.0.1]>", 403),
         ("<sip:x@192.0.2.9;maddr=127.0.0.1>", 403),
+        ("<sip:bob@chat.example.com;maddr=192.0.2.9>", 403),
+        ("<sip:dave@192.0.2.1;maddr=192.0.2.9>", 403),
         ("<sip:bob@chat.example.com?Route=%3Csip:192.0.2.9%3E>", 403),
         ("<sip:bob@chat.example.com?Replaces=a%3Bto-tag%3D1%3Bfrom-tag%3D2&body=x>", 403),
         ("<sip:bob@chat.example.com?Via=x>", 403),
@@ -399,6 +407,48 @@ fn a_refer_to_that_could_do_harm_is_refused_and_nothing_leaves() {
     let invite = invited(&mut chat, bob);
     assert_eq!(invite.header("Replaces"), Some("a@b;to-tag=1;from-tag=2"), "4579-022");
     assert_eq!((invite.header("Subject"), invite.header("To")), (Some("Tea"), Some("<sip:bob@chat.example.com>")));
+}
+
+// THREATS T18
+#[test]
+fn nothing_leads_the_proxy_to_anybody_but_the_user() {
+    let mut chat = Chat::with(|settings| {
+        settings.outbound = neighbourhood();
+        settings.outbound_proxy = sip::typed::Uri::parse("sip:192.0.2.102:5060;transport=udp").ok();
+        let host = "192.0.2.1".to_owned();
+        settings.sip.insert(0, SipAddress { transport: sip::Transport::Udp, host, port: 5060 });
+    });
+    let alice = chat.join("alice");
+    let proxy = chat.stage.udp_phone();
+    assert_eq!(proxy.address().to_string(), "192.0.2.102:5060");
+    assert_eq!(chat.refer(alice, "Refer-To: <sips:dave@chat.example.com:6666;transport=tcp;x=y>").code(), 202);
+    let invite = invited(&mut chat, proxy);
+    assert_eq!(invite.start, "INVITE sips:dave@chat.example.com SIP/2.0");
+}
+
+// THREATS T12
+#[test]
+fn who_has_a_say_without_a_seat_may_have_others_called_in_private() {
+    let mut chat = Chat::with(|settings| {
+        settings.rooms.permanent[0].policy.roster_interval = Duration::ZERO;
+        settings.rooms.permanent[0].standing.moderators =
+            room::Address::parse("sip:boss@chat.example.com").into_iter().collect();
+    });
+    let alice = chat.join("alice");
+    chat.subscribe(alice, &["Event: conference"]);
+    chat.notified(alice).unwrap();
+    let (bob, phone) = (chat.registered("bob"), chat.stage.phone());
+    let lines = format!("{BOB}\r\nPrivacy: id\r\nReferred-By: <sip:boss@chat.example.com>");
+    assert_eq!(chat.refer_outside(phone, "boss", &lines).code(), 202);
+    let invite = invited(&mut chat, bob);
+    let bob = chat.take_call(bob, &invite, "bob");
+    chat.bind(bob);
+    let mut told = String::new();
+    while let Some(notify) = chat.notified(alice) {
+        told.push_str(&notify.body);
+    }
+    assert!(told.contains("<by>sip:lobby@chat.example.com</by>"), "{told}");
+    assert!(!told.contains("boss") && !format!("{invite:?}").contains("boss"), "{told} {invite:?}");
 }
 
 // CONFORMANCE 4579-022

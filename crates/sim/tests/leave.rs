@@ -132,7 +132,11 @@ fn a_room_may_end_with_its_creator() {
     let mut chat = Chat::with(|settings| settings.rooms.defaults.room.delete_when = DeleteWhen::CreatorLeaves);
     let [alice, alice_too, bob, carol] = ["alice", "alice", "bob", "carol"].map(|name| chat.join(gardener(name)));
     let (uri, link) = (chat.switch_uri(bob), chat.link(bob));
+    assert_eq!(chat.subscribe(bob, &["Event: conference"]).code(), 200);
+    chat.notified(bob).unwrap();
     chat.leave(alice);
+    let notify = chat.notified(bob).expect("one of her sessions has gone");
+    assert!(notify.header("Subscription-State").unwrap().starts_with("active;"), "{notify:?}");
     assert_eq!(chat.dismissed(bob), None, "she is still there by another session");
     chat.leave(alice_too);
     for person in [bob, carol] {
@@ -140,6 +144,8 @@ fn a_room_may_end_with_its_creator() {
         assert_eq!(reason.as_deref(), Some("SIP;cause=410;text=\"The room has ended with its creator\""));
     }
     assert!(chat.stage.is_closed(link));
+    let last = chat.notified(bob).expect("the room is no more");
+    assert_eq!(last.header("Subscription-State"), Some("terminated;reason=noresource"));
     let link = chat.stage.connect(false);
     chat.use_link(link, bob);
     assert_eq!((chat.switch_uri(bob), chat.send(bob, nothing())), (uri, Some(481)));

@@ -51,6 +51,7 @@ fn alice_joins(stage: &mut Stage) -> Phone {
         Allow: INVITE, ACK, BYE, CANCEL, OPTIONS, UPDATE, SUBSCRIBE, NOTIFY, REFER, REGISTER
         Supported: timer, replaces, join, tdialog, norefersub, multiple-refer, recipient-list-invite
         Allow-Events: conference, refer
+        Accept: application/sdp, application/resource-lists+xml, multipart/mixed
         Server: tertulia
         Content-Type: application/sdp
         Content-Length: {length}

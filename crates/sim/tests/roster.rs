@@ -57,7 +57,7 @@ fn round(chat: &mut Chat) {
 }
 
 // CONFORMANCE 4575-001 4575-003 4575-004 4575-006 4575-016 4575-017 4575-018 4575-026 4575-030 4575-032 4575-035 4575-036
-// CONFORMANCE 4575-037 4575-038 4575-048 4575-050 4575-051 4575-057 6665-002 6665-006 6665-012 6665-013 4579-017
+// CONFORMANCE 4575-037 4575-048 4575-050 4575-051 4575-057 6665-002 6665-006 6665-012 6665-013 4579-017
 #[test]
 fn who_has_a_seat_is_told_at_once_who_is_there() {
     let mut chat = Chat::new();
@@ -112,6 +112,8 @@ fn who_comes_and_goes_is_told_in_rounds() {
             && gone.contains("<disconnection-method>departed</disconnection-method><disconnection-info><when>"),
         "{gone}"
     );
+    let when = gone.split("<disconnection-info><when>").nth(1).unwrap().split("</when>").next().unwrap();
+    assert!(when.ends_with('Z'), "in UTC: {when}");
     round(&mut chat);
     let notify = chat.notified(alice).unwrap();
     assert_eq!(users(&notify), ["sip:alice@chat.example.com", "sip:carol@chat.example.com"]);
@@ -225,7 +227,7 @@ fn who_only_listens_is_shown_so_from_the_first_offer_or_a_later_one() {
     assert_eq!(chat.notified(bob), None, "nothing has changed");
 }
 
-// CONFORMANCE 7701-081 7701-128
+// CONFORMANCE 4575-052 4575-053 7701-081 7701-128
 #[test]
 fn who_is_cut_off_is_shown_without_media_and_then_gone_for_a_failure() {
     let mut chat = Chat::in_room(|policy| policy.roster_interval = Duration::ZERO);
@@ -330,7 +332,7 @@ fn a_subscription_is_fetched_renewed_given_up_and_runs_out() {
     chat.leave(alice);
 }
 
-// CONFORMANCE 4575-005
+// CONFORMANCE 4575-005 4579-024
 #[test]
 fn the_end_of_a_room_is_the_end_of_its_subscriptions() {
     let mut chat = Chat::new();
@@ -338,7 +340,9 @@ fn the_end_of_a_room_is_the_end_of_its_subscriptions() {
     let alice = chat.join(&caller);
     watch(&mut chat, alice, &[]);
     chat.leave(alice);
-    assert_eq!(state(&chat.notified(alice).unwrap()), "terminated;reason=noresource");
+    let last = chat.notified(alice).unwrap();
+    assert_eq!(state(&last), "terminated;reason=noresource");
+    assert!(last.body.contains("state=\"deleted\""), "{}", last.body);
     assert_eq!(chat.stage.node.signalling().census(), [0, 2]);
     assert_eq!(chat.stage.node.signalling().subscriptions(), 0);
 }

@@ -11,7 +11,7 @@ use conference_info::Conference;
 use conference_info::read::{self, Limits};
 use conference_info::view::View;
 use focus::desk::{Answer, Change, Command};
-use focus::settings::{Network, RoomPolicy};
+use focus::settings::{Auth, Network, RoomPolicy};
 use room::Address;
 use sim::people::{Caller, Chat, Person, SipMessage, to};
 
@@ -118,10 +118,16 @@ fn no_name_writes_markup_and_each_is_read_as_it_was() {
     }
 }
 
-// CONFORMANCE 4579-002 THREATS T33 CVE-2026-1527
+// THREATS T33 CVE-2026-1527
 #[test]
 fn no_text_of_a_room_starts_a_line_of_its_own() {
-    for text in ["Tea\r\nVia: SIP/2.0/TCP evil", "Tea\r\n\r\nv=0", "Tea\na=evil", "Tea\rVia: x", "\r\n"] {
+    for (text, expected) in [
+        ("Tea\r\nVia: SIP/2.0/TCP evil", "Tea  Via: SIP/2.0/TCP evil"),
+        ("Tea\r\n\r\nv=0", "Tea    v=0"),
+        ("Tea\na=evil", "Tea a=evil"),
+        ("Tea\rVia: x", "Tea Via: x"),
+        ("\r\n", "  "),
+    ] {
         let mut chat = moderated();
         let change = Change::Subject(Some(text.to_owned()));
         let said = chat.stage.order(Command::Set { room: "lobby".to_owned(), change });
@@ -132,13 +138,12 @@ fn no_text_of_a_room_starts_a_line_of_its_own() {
         assert!(!answer.body.contains("Tea") && !answer.body.contains("evil"), "{answer:?}");
         assert_eq!(answer.lines('s'), ["-"]);
         assert!("iuep".chars().all(|kind| answer.lines(kind).is_empty()), "{answer:?}");
-        let subject = answer.header("Subject").unwrap_or_default();
-        assert!(!subject.contains(['\r', '\n']), "{subject:?}");
+        assert_eq!((said, answer.header("Subject")), (Answer::Done { ended: 0 }, Some(expected)));
         watch(&mut chat, alice, &[]);
     }
 }
 
-// CONFORMANCE 4575-044 4575-045 4575-056 4575-058 4575-022
+// CONFORMANCE 4575-042 4575-044 4575-045 4575-056 4575-058 4575-022
 #[test]
 fn nothing_stands_there_that_a_chat_room_does_not_have() {
     let mut chat = moderated();
@@ -152,7 +157,15 @@ fn nothing_stands_there_that_a_chat_room_does_not_have() {
     for lines in [&[] as &[&str], &[XCON]] {
         let notify = watch(&mut chat, alice, lines);
         let told = conference(&notify);
-        for element in ["cascaded-focus", "call-info", "src-id", "maximum-user-count", "sidebars", "associated-aors"] {
+        for element in [
+            "cascaded-focus",
+            "call-info",
+            "src-id",
+            "maximum-user-count",
+            "sidebars",
+            "associated-aors",
+            "service-uris",
+        ] {
             assert!(!notify.body.contains(element), "{element} in {}", notify.body);
         }
         for (uri, user) in &told.users {
@@ -332,6 +345,30 @@ fn everybody_is_told_of_everybody_who_comes_and_goes_however_short_their_visit()
         }
         assert!(moderator.contains("Bobby"), "{moderator}");
     }
+}
+
+// THREATS T18
+#[test]
+fn who_moderates_by_an_alias_goes_on_watching_without_the_seat() {
+    let chief = "sip:chief@other.example";
+    let mut chat = Chat::with(|settings| {
+        settings.auth = Auth::Digest { realm: "chat.example.com".to_owned(), md5: false };
+        settings.rooms.permanent[0].policy.roster_interval = Duration::ZERO;
+        settings.rooms.permanent[0].standing.moderators = Address::parse(chief).into_iter().collect();
+    });
+    chat.open_account("alice", "wonder", &[chief]);
+    chat.open_account("bob", "builder", &[]);
+    let [alice, bob] =
+        [("alice", "wonder"), ("bob", "builder")].map(|(user, password)| Caller::new(user).with_login(user, password));
+    let watcher = chat.watch(&alice, &[EVENT]).unwrap();
+    chat.notified(watcher).unwrap();
+    let alice = chat.join(&alice);
+    chat.leave(alice);
+    while let Some(notify) = chat.notified(watcher) {
+        assert!(notify.header("Subscription-State").unwrap().starts_with("active;"), "{notify:?}");
+    }
+    chat.join(&bob);
+    assert!(chat.notified(watcher).unwrap().body.contains("sip:bob@"));
 }
 
 // CONFORMANCE 4575-008 4575-025

@@ -61,7 +61,7 @@ impl Presets {
                 fill(headers, name, value);
             }
         }
-        if (success && options) || code == 415 {
+        if (success && (invite || options)) || code == 415 {
             fill(headers, "Accept", &self.accept);
         }
         fill(headers, "Server", &self.agent);
