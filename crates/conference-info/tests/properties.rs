@@ -321,7 +321,7 @@ fn assert_states_are_consistent(octets: &[u8]) {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 4, max_shrink_iters: 2_000, ..ProptestConfig::default() })]
 
-    // CONFORMANCE 4575-015, 4575-018, 4575-019, 4575-020, 4575-021, 4575-023, 4575-031, 4575-033, 4575-039
+    // CONFORMANCE 4575-015, 4575-018, 4575-019, 4575-020, 4575-021, 4575-023, 4575-031, 4575-039
     // CONFORMANCE 4575-046, 4575-055, 4575-060, 6502-006, 6502-010
     #[test]
     fn every_view_equals_its_source_after_a_thousand_changes(happenings in vec(happening(), 1_000)) {

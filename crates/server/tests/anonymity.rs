@@ -55,7 +55,7 @@ fn local_port(stream: &Stream) -> u16 {
     }
 }
 
-// CONFORMANCE 4579-030 THREATS T12
+// CONFORMANCE 4575-052 4579-030 THREATS T12
 #[test]
 fn neither_the_log_nor_anybody_else_learns_who_a_private_participant_is() {
     for secure in [false, true] {
